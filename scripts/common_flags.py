@@ -1,0 +1,150 @@
+"""Flags that several commands share, each defined once.
+
+A command names those it wants: `common_flags.define("generator", "seed")`, so
+that --help lists no flag that the command does not read.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from pathlib import Path
+
+from absl import flags
+
+from tf_inversion import errors
+
+_log = logging.getLogger(__name__)
+
+_DEFINITIONS = {
+    "data_dir": lambda: flags.DEFINE_string(
+        "data_dir", None, "Folder of clips: SC09, Speech Commands, FSDD, a folder per class, or plain files."
+    ),
+    "output_dir": lambda: flags.DEFINE_string("output_dir", None, "Folder to write to, made if absent."),
+    "generator": lambda: flags.DEFINE_string(
+        "generator",
+        None,
+        "The GAN: a WaveGAN checkpoint (folder or prefix), a .keras file or a SavedModel from z to audio, "
+        "or 'module:Class'. Default: the embedded one.",
+    ),
+    "original_graph": lambda: flags.DEFINE_bool(
+        "original_graph", False, "Run the checkpoint's own graph (infer.meta) instead of the Keras port."
+    ),
+    "latent_tensor": lambda: flags.DEFINE_string(
+        "latent_tensor", "z:0", "With --original_graph: the tensor that takes the latents."
+    ),
+    "audio_tensor": lambda: flags.DEFINE_string(
+        "audio_tensor", "G_z:0", "With --original_graph: the tensor that gives the audio."
+    ),
+    "inverter": lambda: flags.DEFINE_string(
+        "inverter", None, "A trained inverter. Default: the embedded one."
+    ),
+    "classifier": lambda: flags.DEFINE_string(
+        "classifier", None, "The classifier of the perceptual loss. Default: the embedded one."
+    ),
+    "judge": lambda: flags.DEFINE_string(
+        "judge",
+        None,
+        "A classifier that no loss has seen, for accuracy and inception score; the official WaveGAN score "
+        "model loads too. Default: the embedded one.",
+    ),
+    "peak": lambda: flags.DEFINE_float(
+        "peak",
+        None,
+        "Scale each clip of the data set to this peak level; 0 leaves the level as it is. "
+        "Default: 0, or what the given inverter was trained with.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    ),
+    "seed": lambda: flags.DEFINE_integer(
+        "seed",
+        0,
+        "Seed of everything random: same seed, same result.",
+        lower_bound=0,
+        upper_bound=2**32 - 1,
+    ),
+    "batch_size": lambda: flags.DEFINE_integer("batch_size", 64, "Clips per batch.", lower_bound=1),
+    "quiet": lambda: flags.DEFINE_bool("quiet", False, "No progress bar."),
+}
+
+
+def define(*names: str) -> None:
+    """Defines the shared flags of these names for the calling command."""
+    for name in names:
+        _DEFINITIONS[name]()
+
+
+def load_generator():
+    """Loads the generator that the flags name."""
+    from tf_inversion.generators.loading import load_generator
+
+    return load_generator(
+        flags.FLAGS.generator,
+        original_graph=flags.FLAGS.original_graph,
+        latent_tensor=flags.FLAGS.latent_tensor,
+        audio_tensor=flags.FLAGS.audio_tensor,
+    )
+
+
+def load_inverter(generator):
+    """Loads the inverter that the flags name, and refuses one that does not fit the generator."""
+    from tf_inversion.networks.loading import load_inverter
+
+    if generator.num_channels != 1:
+        raise errors.InvalidArgumentError(
+            f"--generator: makes {generator.num_channels} channels; inversion is for generators of one"
+        )
+    inverter = load_inverter(flags.FLAGS.inverter)
+    _check_fit("inverter", inverter, generator, ("latent_dim", "num_samples", "sample_rate"))
+    if flags.FLAGS.generator and not flags.FLAGS.inverter:
+        _log.warning(
+            "the embedded inverter was trained for the embedded generator, not for %s; "
+            "train one by train_inverter and give it as --inverter",
+            flags.FLAGS.generator,
+        )
+    return inverter
+
+
+def load_judge(generator):
+    """Loads the judge that the flags name, and refuses one that does not fit the generator."""
+    from tf_inversion import paths
+    from tf_inversion.networks.loading import load_classifier
+
+    judge = load_classifier(flags.FLAGS.judge or paths.embedded("judge.keras"))
+    _check_fit("judge", judge, generator, ("num_samples", "sample_rate"))
+    return judge
+
+
+def _check_fit(flag: str, model, generator, properties: tuple[str, ...]) -> None:
+    for name in properties:
+        mine, wanted = getattr(model, name), getattr(generator, name)
+        if mine != wanted:
+            raise errors.InvalidArgumentError(
+                f"--{flag}: made for {name} {mine}, but the generator has {wanted}; give one trained for it"
+            )
+
+
+def check_methods(names: list[str]) -> None:
+    """Refuses names that are not methods of inversion."""
+    from tf_inversion.inversion.methods import METHODS
+
+    for name in names:
+        if name not in METHODS:
+            raise errors.InvalidArgumentError(f"{name!r}: no such method; choose from {', '.join(METHODS)}")
+
+
+def output_dir() -> Path:
+    """Returns --output_dir, refusing early what can't be a folder to write to."""
+    folder = Path(flags.FLAGS.output_dir)
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise errors.InvalidArgumentError(f"--output_dir={folder}: {existing} is no folder to write to")
+    return folder
+
+
+def progress(text: str):
+    """Returns a wrapper of loops that shows a bar, if they last, and unless --quiet."""
+    from tqdm import tqdm
+
+    return functools.partial(tqdm, desc=text, disable=flags.FLAGS.quiet, delay=1, leave=False)

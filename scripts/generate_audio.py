@@ -1,0 +1,43 @@
+"""Draws latent vectors and writes the clips that the generator makes of them.
+
+  generate_audio                                     # ten clips of the embedded generator
+  generate_audio --num=1000 --seed=7 --output_dir=out/thousand
+  generate_audio --generator=wavegan_sc09/ --subtype=PCM_16
+
+Writes OUTPUT_DIR/latents.npz (`latents` float32 [num, latent_dim], `names`) and
+OUTPUT_DIR/<name>.wav at the generator's rate. The same seed gives the same bytes.
+"""
+
+from absl import flags
+
+from tf_inversion.scripts import command, common_flags
+
+FLAGS = flags.FLAGS
+
+common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor")
+common_flags.define("output_dir", "seed", "batch_size", "quiet")
+FLAGS.set_default("output_dir", "out/generated")
+flags.DEFINE_integer("num", 10, "How many clips.", lower_bound=1)
+flags.DEFINE_enum("subtype", "FLOAT", ["FLOAT", "PCM_16", "PCM_24"], "Sample format of the WAV files.")
+
+
+def main(arguments: list[str]) -> None:
+    command.refuse_arguments(arguments)
+    folder = common_flags.output_dir()
+
+    from tf_inversion.audio.files import write_audio
+    from tf_inversion.latents import draw_latents, save_latents, synthesize
+
+    generator = common_flags.load_generator()
+    latents = draw_latents(FLAGS.num, generator.latent_dim, FLAGS.seed)
+    names = [f"synthesized_{index:05d}" for index in range(FLAGS.num)]
+    progress = common_flags.progress("generating")
+    clips = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
+    for name, clip in zip(names, clips):
+        write_audio(folder / f"{name}.wav", clip, generator.sample_rate, FLAGS.subtype)
+    save_latents(folder / "latents.npz", latents, names)
+    print(f"{FLAGS.num} clips: {folder / names[0]}.wav, ...")
+    print(f"latents: {folder / 'latents.npz'}")
+
+
+run = command.runner(main, __doc__)

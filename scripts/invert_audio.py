@@ -1,0 +1,105 @@
+"""Recovers the latent vectors of audio files and writes the reconstructions.
+
+  invert_audio                                       # the bundled clips, with the embedded models
+  invert_audio my_clip.wav recordings/ 'more/*.flac'
+  invert_audio --peak=0.9 quiet.wav                  # raise the level to what the inverter knows
+  invert_audio --all_slices long.wav                 # not only the first 16,384 samples
+  invert_audio --generator=wavegan_sc09/ --inverter=runs/inverter/inverter.keras clips/
+
+PATHs are files, folders (searched through) and globs. Writes to OUTPUT_DIR
+latents.npz (`latents` float32 [n, latent_dim], `names`), reconstructions/<name>.wav
+and metrics.csv. A file that can't be read is reported and the others are done;
+the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from absl import flags
+
+from tf_inversion.scripts import command, common_flags
+
+FLAGS = flags.FLAGS
+_log = logging.getLogger(__name__)
+
+common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "judge")
+common_flags.define("output_dir", "peak", "seed", "batch_size", "quiet")
+FLAGS.set_default("output_dir", "out/inversion")
+flags.DEFINE_string("method", "encoder", "How to invert: a name in tf_inversion.inversion.methods.METHODS.")
+flags.DEFINE_bool("all_slices", False, "Invert every slice of a file that is longer, not only the first.")
+
+_QUIET = 4  # so many times under the inverter's training peak, a clip is too quiet
+
+
+def main(arguments: list[str]) -> int:
+    folder = common_flags.output_dir()
+    paths, missing = _find(arguments)
+    if not paths:
+        return 1
+
+    from tf_inversion.audio.clips import load_clips
+    from tf_inversion.audio.files import write_audio
+    from tf_inversion.evaluation.per_clip import per_clip, summary, write_csv
+    from tf_inversion.inversion.methods import invert
+    from tf_inversion.latents import save_latents
+
+    common_flags.check_methods([FLAGS.method])
+    generator = common_flags.load_generator()
+    inverter = common_flags.load_inverter(generator)
+    judge = common_flags.load_judge(generator)
+    rate, peak = generator.sample_rate, FLAGS.peak or 0.0
+    clips = load_clips(paths, generator.num_samples, rate, peak, FLAGS.all_slices)
+    if not clips.names:
+        return 1
+    if FLAGS.peak is None:
+        _warn_of_quiet_clips(clips, inverter.peak)
+    result = invert(
+        clips.audio,
+        generator,
+        FLAGS.method,
+        inverter=inverter,
+        batch_size=FLAGS.batch_size,
+        seed=FLAGS.seed,
+        progress=common_flags.progress("inverting"),
+    )
+    rows = per_clip(clips.names, clips.audio, result.audio, rate, judge, batch_size=FLAGS.batch_size)
+    for name, audio in zip(clips.names, result.audio):
+        write_audio(folder / "reconstructions" / f"{name}.wav", audio, rate)
+    save_latents(folder / "latents.npz", result.latents, clips.names)
+    write_csv(folder / "metrics.csv", rows)
+    print(summary(rows))
+    print(f"{folder}: reconstructions/, latents.npz and metrics.csv of {len(rows)} clips")
+    return 1 if missing or clips.report.unreadable else 0
+
+
+def _find(arguments: list[str]) -> tuple[list[str], int]:
+    """Returns the files that are there, and the number of those that are not."""
+    from tf_inversion import paths
+    from tf_inversion.audio.layouts import audio_files
+
+    found = audio_files(arguments or [paths.embedded("speech")])
+    missing = [path for path in found if not os.path.exists(path)]
+    for path in missing:
+        _log.error("%s: no such file", path)
+    return [path for path in found if path not in missing], len(missing)
+
+
+def _warn_of_quiet_clips(clips, peak: float) -> None:
+    from tf_inversion.audio.clips import SILENCE
+
+    levels = abs(clips.audio).max(axis=1)
+    quiet = [name for name, level in zip(clips.names, levels) if SILENCE < level < peak / _QUIET]
+    if quiet:
+        _log.warning(
+            "%d clips are far quieter than what the inverter was trained on (peak %.2g) and will come out "
+            "wrong; give --peak=%.2g to raise them: %s",
+            len(quiet),
+            peak,
+            peak,
+            ", ".join(quiet),
+        )
+
+
+run = command.runner(main, __doc__)

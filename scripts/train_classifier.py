@@ -1,0 +1,58 @@
+"""Trains the spoken-digit classifier of the perceptual loss, or a judge.
+
+  train_classifier --data_dir=data/fsdd --output_dir=runs/classifier
+  train_classifier --flagfile=flags/digits_classifier.flags
+  train_classifier --flagfile=flags/digits_judge.flags
+
+Killed and started again with the same flags, it goes on where it was.
+"""
+
+from absl import flags
+
+from tf_inversion.scripts import command, training_flags
+
+FLAGS = flags.FLAGS
+
+training_flags.define(epochs=50, output_dir="runs/classifier")
+flags.DEFINE_enum(
+    "architecture", "resnet18", ["resnet18", "mel_cnn"], "resnet18 as in the paper, mel_cnn to judge."
+)
+flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude", "real"], "ResNet's input.")
+flags.DEFINE_string("name", "classifier", "Name of the model and of its files.")
+flags.DEFINE_float("dropout", 0.2, "Dropout rate before the last layer.", 0.0, 0.95)
+flags.DEFINE_float("gain_db", 6.0, "Augmentation: the level changes by up to this much.", lower_bound=0.0)
+flags.DEFINE_float("shift_seconds", 0.1, "Augmentation: starts up to this much later.", lower_bound=0.0)
+flags.DEFINE_float("noise_db", -40.0, "Augmentation: white noise up to this level re full scale.")
+
+
+def main(arguments: list[str]) -> None:
+    command.refuse_arguments(arguments)
+    from tf_inversion.audio.clips import find_clips
+    from tf_inversion.networks.classifier import Classifier
+    from tf_inversion.training.classifier import Augmentation, train_classifier
+
+    train_clips = find_clips(FLAGS.data_dir, "train")
+    command.set_seed(FLAGS.seed)
+    classifier = Classifier(
+        train_clips.label_names or (),
+        architecture=FLAGS.architecture,
+        width=FLAGS.width,
+        spectrogram=FLAGS.spectrogram,
+        dropout=FLAGS.dropout,
+        peak=FLAGS.peak,
+        name=FLAGS.name,
+    )
+    best = train_classifier(
+        training_flags.make_run(len(train_clips.paths)),
+        classifier,
+        train_clips,
+        find_clips(FLAGS.data_dir, "valid"),
+        batch_size=FLAGS.batch_size,
+        learning_rate=FLAGS.learning_rate,
+        augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds, FLAGS.noise_db),
+        seed=FLAGS.seed,
+    )
+    training_flags.report(FLAGS.name, best)
+
+
+run = command.runner(main, __doc__)

@@ -1,0 +1,86 @@
+"""Trains the inverter of a generator, by the paper's method.
+
+  train_inverter --data_dir=data/fsdd --epochs=250
+  train_inverter --flagfile=flags/paper.flags --generator=wavegan_sc09/ --data_dir=data/sc09
+  train_inverter --flagfile=flags/digits.flags       # the embedded inverter
+  train_inverter --synthesized_only --steps_per_epoch=500
+  train_inverter --latent_weight=0                   # reconstruction only, an auto-encoder
+
+Each step trains on a batch of real clips with the perceptual loss, then on a
+batch of synthesized ones with the latent and the perceptual loss. Killed and
+started again with the same flags, it goes on where it was.
+"""
+
+from absl import flags
+
+from tf_inversion.scripts import command, common_flags, training_flags
+
+FLAGS = flags.FLAGS
+
+training_flags.define(epochs=250, output_dir="runs/inverter")
+common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "classifier")
+flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude", "real"], "Inverter's input.")
+flags.DEFINE_enum("features", "blocks", ["blocks", "authors"], "Activations in the perceptual loss.")
+flags.DEFINE_float("latent_weight", 1.0, "Weight of the latent MSE.", lower_bound=0.0)
+flags.DEFINE_float("perceptual_weight", 1.0, "Weight of the perceptual loss.", lower_bound=0.0)
+flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "How the learning rate goes.")
+flags.DEFINE_bool("synthesized_only", False, "Train on synthesized clips alone: no data set is needed.")
+flags.DEFINE_bool("mixed_precision", False, "Compute in float16 on a GPU, in bfloat16 on a CPU.")
+flags.DEFINE_enum(
+    "strategy", "default", ["default", "mirrored", "multi_worker"], "One device, all GPUs, or several machines."
+)
+
+
+def main(arguments: list[str]) -> None:
+    command.refuse_arguments(arguments)
+    import keras
+    import tensorflow as tf
+
+    from tf_inversion.audio.clips import find_clips
+    from tf_inversion.networks.inverter import Inverter
+    from tf_inversion.networks.loading import load_classifier
+    from tf_inversion.training import distribution
+    from tf_inversion.training.inverter import Objective, train_inverter
+
+    clips = {"train": None, "valid": None}
+    if not FLAGS.synthesized_only:
+        clips = {split: find_clips(FLAGS.data_dir, split) for split in clips}
+    run = training_flags.make_run(clips["train"] and len(clips["train"].paths))
+    command.set_seed(FLAGS.seed)
+    dtype = None
+    if FLAGS.mixed_precision:
+        dtype = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
+    learning_rate = FLAGS.learning_rate
+    if FLAGS.schedule == "cosine":
+        updates = run.epochs * run.steps_per_epoch * (1 if FLAGS.synthesized_only else 2)
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, updates)
+    strategy = distribution.make_strategy(FLAGS.strategy)
+    with strategy.scope():
+        generator = common_flags.load_generator()
+        classifier = load_classifier(FLAGS.classifier)
+        inverter = Inverter(
+            generator.latent_dim,
+            width=FLAGS.width,
+            spectrogram=FLAGS.spectrogram,
+            num_samples=generator.num_samples,
+            sample_rate=generator.sample_rate,
+            peak=FLAGS.peak,
+            dtype=dtype,
+        )
+    best = train_inverter(
+        run,
+        inverter,
+        generator,
+        classifier,
+        clips["train"],
+        clips["valid"],
+        objective=Objective(FLAGS.latent_weight, FLAGS.perceptual_weight, FLAGS.features),
+        batch_size=FLAGS.batch_size,
+        learning_rate=learning_rate,
+        seed=FLAGS.seed,
+        strategy=strategy,
+    )
+    training_flags.report(inverter.name, best)
+
+
+run = command.runner(main, __doc__)

@@ -1,0 +1,72 @@
+"""Flags that every training shares, and the run that they describe."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from tf_inversion.scripts import common_flags
+
+FLAGS = flags.FLAGS
+
+# These say where and for how long, not what comes out: a run may be resumed with others.
+_FREE = {"output_dir", "epochs", "resume", "checkpoint_minutes", "quiet", "strategy"}
+
+
+def define(epochs: int, output_dir: str) -> None:
+    """Defines the flags of a training, with the defaults that differ between trainings."""
+    common_flags.define("data_dir", "output_dir", "seed", "batch_size", "quiet")
+    flags.FLAGS.set_default("data_dir", "data/fsdd")
+    flags.FLAGS.set_default("output_dir", output_dir)
+    flags.DEFINE_integer("epochs", epochs, "Passes over the training clips.", lower_bound=1)
+    flags.DEFINE_integer(
+        "steps_per_epoch",
+        None,
+        "Steps that make an epoch. Default: as many as the training clips fill batches.",
+        lower_bound=1,
+    )
+    flags.DEFINE_float("learning_rate", 1e-3, "Adam's learning rate.", lower_bound=0.0)
+    flags.DEFINE_float("peak", 0.0, "Scale each clip to this peak level; 0 leaves it.", 0.0, 1.0)
+    flags.DEFINE_integer("width", 64, "Channels of the network's first stage.", lower_bound=1)
+    flags.DEFINE_bool("resume", True, "Go on where an earlier run of the same flags was stopped.")
+    flags.DEFINE_float("checkpoint_minutes", 5.0, "A kill loses at most this much work.", lower_bound=0.0)
+
+
+def make_run(num_clips: int | None):
+    """Returns the `loop.Run` of the flags, for that many training clips (None: no real clips)."""
+    from tqdm import tqdm
+
+    from tf_inversion import errors
+    from tf_inversion.training import loop
+
+    steps = FLAGS.steps_per_epoch or (num_clips or 0) // FLAGS.batch_size
+    if steps < 1:
+        raise errors.InvalidArgumentError(
+            f"--batch_size={FLAGS.batch_size} is more than the {num_clips or 0} training clips; "
+            "make it smaller or give --steps_per_epoch"
+        )
+    own = FLAGS.key_flags_by_module_dict()[sys.argv[0]]
+    return loop.Run(
+        output_dir=Path(FLAGS.output_dir),
+        epochs=FLAGS.epochs,
+        steps_per_epoch=steps,
+        settings={flag.name: flag.value for flag in own if flag.name not in _FREE},
+        resume=FLAGS.resume,
+        checkpoint_minutes=FLAGS.checkpoint_minutes,
+        progress=functools.partial(tqdm, disable=FLAGS.quiet),
+    )
+
+
+def report(model_name: str, metrics: dict[str, float]) -> None:
+    """Prints the best epoch and where the weights are."""
+    terms = ", ".join(
+        f"{name.removeprefix('validation/')} {value:.4f}"
+        for name, value in metrics.items()
+        if name.startswith("validation/")
+    )
+    print(f"best epoch {metrics['epoch']} of {FLAGS.epochs}, validation: {terms}")
+    print(f"weights: {Path(FLAGS.output_dir) / model_name}.keras (best), {model_name}_last.keras")
+    print(f"curves: tensorboard --logdir={Path(FLAGS.output_dir) / 'logs'}")

@@ -1,0 +1,58 @@
+"""Packaging. The commands, flag files and embedded models ship inside the package."""
+
+import re
+from pathlib import Path
+
+import setuptools
+
+HERE = Path(__file__).parent
+COMMANDS = [
+    "prepare_dataset",
+    "train_classifier",
+    "train_inverter",
+    "generate_audio",
+    "invert_audio",
+    "evaluate_inversion",
+]
+
+setuptools.setup(
+    name="tf-inversion",
+    version=re.search(r'__version__ = "(.+)"', (HERE / "tf_inversion/__init__.py").read_text())[1],
+    description="Recover the latent vector of an audio clip under a frozen audio GAN",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.9,<3.13",
+    packages=[
+        *setuptools.find_packages(include=["tf_inversion", "tf_inversion.*"]),
+        "tf_inversion.scripts",
+        "tf_inversion.flags",
+        "tf_inversion.saved_models",
+    ],
+    package_dir={
+        "tf_inversion.scripts": "scripts",
+        "tf_inversion.flags": "flags",
+        "tf_inversion.saved_models": "saved_models",
+    },
+    package_data={"tf_inversion.flags": ["*.flags"], "tf_inversion.saved_models": ["**/*"]},
+    install_requires=[
+        "absl-py",
+        "keras>=3.5",
+        "librosa",
+        "matplotlib",
+        "numpy>=1.26",
+        "scipy",
+        "soundfile",
+        "soxr",
+        "tensorflow>=2.17.1",
+        # Decodes inside tf.data with TensorFlow 2.17; elsewhere reading falls back to soundfile.
+        "tensorflow-io==0.37.1; python_version < '3.13'",
+        "tensorflow-probability>=0.24",
+        "tf-keras>=2.17",  # TensorFlow Probability imports it
+        "tqdm",
+    ],
+    extras_require={"test": ["pytest", "ruff"], "gpu": ["tensorflow[and-cuda]"]},
+    entry_points={
+        "console_scripts": [f"{command} = tf_inversion.scripts.{command}:run" for command in COMMANDS]
+    },
+)

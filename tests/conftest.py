@@ -1,0 +1,19 @@
+"""What all tests share: quiet TensorFlow, and real speech where it is at hand."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def fsdd_dir() -> Path:
+    """The Free Spoken Digit Dataset, named by TF_INVERSION_FSDD or beside the checkout."""
+    folder = Path(os.environ.get("TF_INVERSION_FSDD", ROOT.parent / "shared" / "data" / "fsdd"))
+    if not folder.is_dir():
+        pytest.skip("needs real speech: set TF_INVERSION_FSDD to a copy of the Free Spoken Digit Dataset")
+    return folder

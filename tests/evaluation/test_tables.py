@@ -1,0 +1,182 @@
+"""Whole tables on a tiny generator and a judge whose opinions are known."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion.evaluation import tables
+from tf_inversion.evaluation.clip_sets import ClipSet, synthesized_clips
+from tf_inversion.generators.base import Generator
+from tf_inversion.inversion.result import InversionResult
+
+KEYS = [
+    "num_clips",
+    "mse",
+    "nmse_db",
+    "ssim",
+    "ssim_magnitude",
+    "log_mel_l1",
+    "rms_ratio",
+    "latent_mae",
+    "latent_correlation",
+    "solved",
+    "accuracy",
+    "agreement",
+    "inception_score_mean",
+    "inception_score_std",
+    "seconds_per_clip",
+]
+
+
+class Tones(Generator):
+    """Four sines, whose levels are the latent vector."""
+
+    def __init__(self):
+        super().__init__(latent_dim=4, num_samples=2048)
+        time = np.arange(2048) / 16000
+        self._sines = np.stack([np.sin(2 * np.pi * f * time) for f in (500, 1000, 2000, 4000)]) / 8
+
+    def call(self, z):
+        return tf.matmul(z, self._sines.astype(np.float32))
+
+
+class LoudestTone(keras.Model):
+    """A judge that names the loudest of the four tones; certain of itself."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self._sines = generator._sines.astype(np.float32)
+
+    def call(self, audio, training=False):
+        return tf.abs(tf.matmul(audio, self._sines, transpose_b=True)) * 10
+
+
+def solution(generator, audio, error=0.0):
+    """Inverts `Tones` exactly, by least squares, then adds `error` to each latent."""
+    latents = np.linalg.lstsq(generator._sines.T, audio.T, rcond=None)[0].T.astype(np.float32) + error
+    n = len(audio)
+    return InversionResult(
+        latents=latents.astype(np.float32),
+        audio=generator(latents).numpy(),
+        objective=np.zeros(n),
+        steps=np.zeros(n, np.int32),
+        evaluations=np.ones(n, np.int32),
+        status=np.full(n, "converged"),
+        clip_seconds=np.zeros(n, np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return Tones()
+
+
+@pytest.fixture(scope="module")
+def clips(generator):
+    return synthesized_clips(generator, 60, seed=1, batch_size=16)
+
+
+@pytest.fixture(scope="module")
+def rows(generator, clips):
+    methods = {
+        "exact": lambda audio: solution(generator, audio),
+        "off": lambda audio: solution(generator, audio, error=0.1),
+    }
+    return tables.evaluate(clips, generator, methods, LoudestTone(generator), batch_size=16)
+
+
+def test_rows_and_keys(rows):
+    assert list(rows) == ["reference", "silence", "zero_latent", "exact", "off"]
+    for row in rows.values():
+        assert list(row) == KEYS
+        assert row["num_clips"] == 60
+        assert row["accuracy"] is None
+    json.dumps(rows, allow_nan=False)
+
+
+def test_reference_row(rows):
+    assert rows["reference"]["mse"] == 0
+    assert rows["reference"]["solved"] == rows["reference"]["agreement"] == 1
+    assert rows["reference"]["latent_mae"] == 0
+    assert rows["reference"]["latent_correlation"] == pytest.approx(1)
+    assert rows["reference"]["seconds_per_clip"] is None
+
+
+def test_silent_rows(rows, clips):
+    assert rows["silence"]["nmse_db"] == pytest.approx(0)
+    assert rows["silence"]["rms_ratio"] == 0
+    assert rows["silence"]["latent_mae"] is None
+    assert rows["silence"]["inception_score_mean"] == pytest.approx(1)
+    assert rows["zero_latent"]["latent_mae"] == pytest.approx(np.mean(np.abs(clips.latents)))
+    assert rows["zero_latent"]["latent_correlation"] is None
+    assert rows["zero_latent"]["solved"] == 0
+
+
+def test_method_rows(rows):
+    """`off` adds 0.1 to four levels of sines of amplitude 1/8, power 1/128: mse = 4 * 0.01 / 128."""
+    assert rows["exact"]["nmse_db"] < -100
+    assert rows["exact"]["solved"] == rows["exact"]["agreement"] == 1
+    assert rows["off"]["latent_mae"] == pytest.approx(0.1, rel=1e-4)
+    assert rows["off"]["latent_correlation"] == pytest.approx(1)
+    assert rows["off"]["mse"] == pytest.approx(0.04 / 128, rel=0.01)
+    assert rows["off"]["solved"] == 0
+    assert rows["off"]["agreement"] < 1
+    assert rows["off"]["seconds_per_clip"] > 0
+    assert rows["reference"]["inception_score_mean"] > 2
+
+
+def test_accuracy_counts_labelled_clips_only(generator, clips):
+    words = np.abs(clips.latents).argmax(1)
+    labels = np.where(np.arange(60) < 40, words, -1)
+    labels[:10] = (labels[:10] + 1) % 4
+    labelled = ClipSet(clips.audio, 16000, labels=labels)
+    rows = tables.evaluate(labelled, generator, {}, LoudestTone(generator))
+    assert rows["reference"]["accuracy"] == pytest.approx(30 / 40)
+    assert rows["reference"]["latent_mae"] is None
+
+
+def test_failed_clips_count_as_silence(generator, clips, caplog):
+    def half_failed(audio):
+        result = solution(generator, audio)
+        result.audio[::2] = np.nan
+        result.latents[::2] = np.nan
+        return result
+
+    rows = tables.evaluate(clips, generator, {"bad": half_failed}, LoudestTone(generator))
+    assert rows["bad"]["solved"] == 0.5
+    assert rows["bad"]["rms_ratio"] == pytest.approx(0.5)
+    assert "bad: 30 reconstructions are not finite" in caplog.text
+
+
+def test_silent_clips_leave_means_defined(generator, clips):
+    audio = clips.audio.copy()
+    audio[:5] = 0
+    rows = tables.evaluate(ClipSet(audio, 16000), generator, {}, LoudestTone(generator))
+    assert rows["silence"]["nmse_db"] == pytest.approx(0)
+    only_silent = ClipSet(np.zeros([2, 2048], np.float32), 16000)
+    rows = tables.evaluate(only_silent, generator, {}, LoudestTone(generator))
+    assert rows["reference"]["nmse_db"] is None
+    assert rows["reference"]["solved"] is None
+    assert rows["reference"]["inception_score_mean"] is None
+
+
+def test_markdown(rows):
+    rows = {**rows, "encoder": rows["off"]}
+    text = tables.to_markdown(
+        {"synthesized": rows, "real": {"reference": {**rows["reference"], "accuracy": 0.5}}}
+    )
+    lines = text.splitlines()
+    header = next(line for line in lines if line.startswith("| synthesized"))
+    table = [line for line in lines[lines.index(header) :] if line.startswith("|")][: len(rows) + 4]
+    assert len({len(line) for line in table}) == 1, "columns line up"
+    assert "accuracy" not in header
+    paper = next(line for line in table if line.startswith("| paper: encoder"))
+    assert "0.00196" in paper
+    assert "0.9731" in paper
+    assert "7.50 ± 0.288" in paper
+    assert "60" in lines[0]
+    assert any("95.4%" in line for line in lines)
+    assert "nan" not in text

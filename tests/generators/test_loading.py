@@ -1,0 +1,218 @@
+"""The one door: where files lie, which step counts, and every other format."""
+
+import keras
+import numpy as np
+import official_wavegan
+import pytest
+import tensorflow as tf
+
+import tf_inversion
+from tf_inversion import errors
+from tf_inversion.generators.loading import load_generator
+from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+
+SMALL = WaveGANConfig(dim=1, latent_dim=4)
+Z = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
+
+
+@pytest.fixture(scope="module")
+def training_folder(tmp_path_factory):
+    """Steps 900, 1000 and 20: neither the order of writing nor of letters is that of the numbers."""
+    folder = tmp_path_factory.mktemp("train")
+    for step in (900, 1000, 20):
+        official_wavegan.write(folder, SMALL, step=step, seed=step)
+    return folder
+
+
+@pytest.fixture
+def flat_folder(tmp_path):
+    official_wavegan.write(tmp_path / "flat", SMALL, flat=True)
+    return tmp_path / "flat"
+
+
+def test_newest_step_counts_unless_one_is_named(training_folder):
+    newest = load_generator(training_folder / "model.ckpt-1000")(Z)
+    old = load_generator(training_folder / "model.ckpt-20")(Z)
+    assert np.abs(newest - old).max() > 0.1
+    for same in ("", "model.ckpt", "infer/infer.meta", "model.ckpt-1000.index", "model.ckpt-1000.meta"):
+        np.testing.assert_array_equal(load_generator(training_folder / same)(Z), newest)
+    data = training_folder / "model.ckpt-20.data-00000-of-00001"
+    np.testing.assert_array_equal(load_generator(str(data))(Z), old)
+    np.testing.assert_allclose(load_generator(training_folder, original_graph=True)(Z), newest, atol=1e-5)
+
+
+def test_flat_download_by_folder_and_prefix(flat_folder):
+    audio = load_generator(flat_folder)(Z)
+    np.testing.assert_array_equal(load_generator(flat_folder / "model.ckpt")(Z), audio)
+
+
+def test_sample_rate_is_the_files_unless_given(training_folder, flat_folder):
+    assert load_generator(training_folder).sample_rate == 22050
+    assert load_generator(flat_folder).sample_rate == 16000
+    assert load_generator(training_folder, sample_rate=8000).sample_rate == 8000
+
+
+def test_embedded_generator_is_the_default():
+    generator = load_generator()
+    assert isinstance(generator, tf_inversion.Generator)
+    assert (generator.latent_dim, generator.num_samples, generator.sample_rate) == (100, 16384, 16000)
+    audio = generator(tf.random.stateless_uniform([4, 100], [1, 2], -1, 1))
+    assert 0.1 < np.abs(audio).max() <= 1
+
+
+@pytest.mark.parametrize("original_graph", [False, True], ids=["port", "original_graph"])
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "flipped"])
+def test_damaged_checkpoint_is_refused_by_name(flat_folder, suffix, damage, original_graph):
+    path = flat_folder / f"model.ckpt.{suffix}"
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 3] ^= 0xFF
+    if damage == "missing":
+        path.unlink()
+    else:
+        kept = {"empty": 0, "truncated": len(contents) // 4, "flipped": len(contents)}[damage]
+        path.write_bytes(contents[:kept])
+    with pytest.raises(errors.ModelFileError) as caught:
+        load_generator(flat_folder / "model.ckpt", original_graph=original_graph)
+    assert "model.ckpt" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("contents", [b"", b"\x00garbage\xff" * 20])
+def test_damaged_graph_is_refused_by_name(flat_folder, contents):
+    (flat_folder / "infer.meta").write_bytes(contents)
+    with pytest.raises(errors.ModelFileError, match=r"infer\.meta: "):
+        load_generator(flat_folder, original_graph=True)
+
+
+def test_what_is_no_generator_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    for path, message in {
+        tmp_path: "holds no checkpoint",
+        tmp_path / "notes.txt": "neither a checkpoint, a SavedModel nor a .keras file",
+        tmp_path / "nowhere": "no such file or folder",
+        tmp_path / "nowhere.keras": "no such file",
+        "no_such_module:Gan": "no_such_module",
+    }.items():
+        with pytest.raises(errors.ModelFileError, match=message) as caught:
+            load_generator(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_port_comes_back_from_keras_file_and_saved_model(training_folder, tmp_path):
+    generator = load_generator(training_folder)
+    generator.to_model().save(tmp_path / "generator.keras")
+    again = load_generator(tmp_path / "generator.keras")
+    assert isinstance(again, WaveGAN)
+    assert (again.config, again.sample_rate) == (SMALL, 22050)
+    np.testing.assert_array_equal(again(Z), generator(Z))
+    assert again.trainable_variables == []
+    generator.to_model().export(tmp_path / "saved_model", verbose=False)
+    _assert_same_generator(load_generator(tmp_path / "saved_model", sample_rate=22050), generator)
+
+
+def test_original_graph_exports_to_a_saved_model(training_folder, tmp_path):
+    generator = load_generator(training_folder, original_graph=True)
+    generator.to_model().export(tmp_path / "saved_model", verbose=False)
+    _assert_same_generator(load_generator(tmp_path / "saved_model", sample_rate=22050), generator)
+
+
+def _assert_same_generator(left, right):
+    for name in ("latent_dim", "num_samples", "num_channels", "sample_rate"):
+        assert getattr(left, name) == getattr(right, name)
+    z = tf.constant(Z)
+    gradients = []
+    for generator in (left, right):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            energy = tf.reduce_sum(generator(z) ** 2)
+        gradients.append(tape.gradient(energy, z))
+    np.testing.assert_allclose(left(z), right(z), atol=1e-6)
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-4)
+    assert left.trainable_variables == []
+
+
+@pytest.mark.parametrize("channels", [None, 1, 2])
+def test_any_keras_model_from_latents_to_audio_loads(tmp_path, channels):
+    shape = [32] if channels is None else [32 // channels, channels]
+    layers = [
+        keras.Input([3]),
+        keras.layers.Dense(32),
+        keras.layers.Dropout(0.9),
+        keras.layers.Reshape(shape),
+    ]
+    model = keras.Sequential(layers)
+    model.save(tmp_path / "own.keras")
+    generator = load_generator(tmp_path / "own.keras")
+    z = np.ones([5, 3], np.float64)
+    assert generator(z).shape == ((5, 32) if channels != 2 else (5, 16, 2))
+    np.testing.assert_allclose(np.ravel(generator(z)), np.ravel(model(z)), atol=1e-6)
+    assert generator.trainable_variables == []
+
+
+def test_model_of_another_kind_is_refused(tmp_path):
+    to_images = [keras.layers.Dense(16), keras.layers.Reshape([2, 2, 2, 2])]
+    image_model = keras.Sequential([keras.Input([3]), *to_images])
+    image_model.save(tmp_path / "images.keras")
+    with pytest.raises(errors.ModelFileError, match=r"images\.keras: returns \(1, 2, 2, 2, 2\)"):
+        load_generator(tmp_path / "images.keras")
+    sequence_model = keras.Sequential([keras.Input([5, 3]), keras.layers.Dense(4)])
+    sequence_model.export(tmp_path / "sequences", verbose=False)
+    with pytest.raises(errors.ModelFileError, match=r"sequences: takes \(None, 5, 3\)"):
+        load_generator(tmp_path / "sequences")
+
+
+def test_keras_file_with_values_that_are_not_finite_is_refused(tmp_path):
+    generator = WaveGAN(SMALL)
+    generator.network.get_layer("upconv_3").bias.assign([np.inf])
+    generator.to_model().save(tmp_path / "bad.keras")
+    with pytest.raises(errors.ModelFileError, match=r"bad\.keras: .*upconv_3/bias .* not finite"):
+        load_generator(tmp_path / "bad.keras")
+
+
+def test_damaged_keras_file_and_saved_model_are_refused(tmp_path):
+    WaveGAN(SMALL).to_model().save(tmp_path / "cut.keras")
+    contents = (tmp_path / "cut.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(contents[: len(contents) // 2])
+    (tmp_path / "saved_model.pb").write_bytes(b"\x00garbage")
+    for path in (tmp_path / "cut.keras", tmp_path):
+        with pytest.raises(errors.ModelFileError, match=str(path)) as caught:
+            load_generator(path)
+        assert "\n" not in str(caught.value)
+
+
+OWN_CLASS = """
+import keras
+from tf_inversion import Generator
+
+@keras.saving.register_keras_serializable("tests")
+class Sines(Generator):
+    def __init__(self, num_samples=64, **kwargs):
+        super().__init__(latent_dim=2, num_samples=num_samples, **kwargs)
+
+    def call(self, z):
+        t = keras.ops.linspace(0.0, 1.0, self.num_samples)
+        return z[:, :1] * keras.ops.sin(z[:, 1:] * t)
+
+    def get_config(self):
+        return {**super().get_config(), "num_samples": self.num_samples}
+
+class NoGenerator:
+    pass
+"""
+
+
+def test_own_class_loads_by_name_and_from_its_keras_file(tmp_path, monkeypatch):
+    (tmp_path / "my_sines.py").write_text(OWN_CLASS)
+    monkeypatch.chdir(tmp_path)
+    generator = load_generator("my_sines:Sines", sample_rate=4000)
+    assert (generator.num_samples, generator.sample_rate) == (64, 4000)
+    np.testing.assert_allclose(generator(np.ones([1, 2]))[0, -1], np.sin(1), atol=1e-6)
+    generator.to_model().save("sines.keras")
+    again = load_generator("sines.keras")
+    assert type(again).__name__ == "Sines"
+    np.testing.assert_array_equal(again(np.ones([1, 2])), generator(np.ones([1, 2])))
+    for name, message in {"NoGenerator": "derive the class", "Missing": "Missing"}.items():
+        with pytest.raises(errors.ModelFileError, match=f"my_sines:{name}: .*{message}"):
+            load_generator(f"my_sines:{name}")

@@ -1,0 +1,94 @@
+"""evaluate_inversion as a user runs it."""
+
+import json
+
+import pytest
+
+from tf_inversion import errors, paths
+
+ROWS = ["reference", "silence", "zero_latent", "encoder"]
+
+
+def no_constants(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+def read_tables(folder):
+    return json.loads((folder / "tables.json").read_text(), parse_constant=no_constants)
+
+
+@pytest.fixture(scope="module")
+def labelled_run(command, tiny_models, write_noise, tmp_path_factory):
+    """On a folder of labelled noise, with one file that can't be read."""
+    home = tmp_path_factory.mktemp("labelled")
+    for digit in range(8):
+        write_noise(home / f"clips/{digit}_noise_0.wav", level=0.1 * (digit + 1))
+    (home / "clips/8_noise_0.wav").write_text("no audio")
+    arguments = ("--data_dir=clips", "--split=test", "--num_clips=20", "--output_dir=out", "--quiet")
+    return command("evaluate_inversion", *tiny_models, *arguments, cwd=home), home / "out"
+
+
+def test_tables_json(labelled_run):
+    result, folder = labelled_run
+    assert result.returncode == 0, result.stderr
+    tables = read_tables(folder)
+    assert list(tables) == ["synthesized", "real"]
+    for table in tables.values():
+        assert list(table) == ROWS
+    synthesized, real = tables["synthesized"]["encoder"], tables["real"]["encoder"]
+    assert synthesized["num_clips"] == 20
+    assert synthesized["latent_mae"] > 0
+    assert synthesized["accuracy"] is None
+    assert synthesized["inception_score_mean"] >= 1
+    assert synthesized["seconds_per_clip"] > 0
+    assert real["num_clips"] == 8
+    assert real["latent_mae"] is None
+    assert 0 <= real["accuracy"] <= 1
+    assert real["inception_score_mean"] is None
+    assert tables["synthesized"]["zero_latent"]["latent_mae"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_tables_md_is_printed_and_says_how_it_was_made(labelled_run):
+    result, folder = labelled_run
+    markdown = (folder / "tables.md").read_text(encoding="utf-8")
+    assert markdown in result.stdout
+    assert "evaluate_inversion" in markdown
+    assert "| paper: encoder" in markdown
+    assert "8_noise_0.wav" in result.stderr
+
+
+def test_embedded_models_on_bundled_clips(command, tmp_path):
+    try:
+        for name in ("inverter.keras", "judge.keras", "speech"):
+            paths.embedded(name)
+    except errors.ModelFileError as error:
+        pytest.skip(str(error))
+    result = command("evaluate_inversion", "--num_clips=30", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    tables = read_tables(tmp_path / "out/evaluation")
+    assert tables["real"]["reference"]["num_clips"] == 10
+    assert tables["real"]["reference"]["accuracy"] >= 0.5
+    assert tables["synthesized"]["encoder"]["latent_correlation"] > 0.1
+    assert tables["synthesized"]["encoder"]["log_mel_l1"] < tables["synthesized"]["silence"]["log_mel_l1"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--num_clips=0", "--num_clips"),
+        ("--split=dev", "--split"),
+        ("--data_dir=nowhere", "nowhere"),
+        ("--data_dir=empty", "empty"),
+        ("--methods=encoder,guess", "'guess'"),
+        ("--judge=nowhere.keras", "nowhere.keras"),
+    ],
+)
+def test_mistakes_end_in_one_line(command, tiny_models, write_noise, tmp_path, argument, words):
+    (tmp_path / "empty").mkdir()
+    write_noise(tmp_path / "clips/a.wav")
+    arguments = ("--data_dir=clips", "--split=all", *tiny_models, argument)
+    result = command("evaluate_inversion", *arguments, cwd=tmp_path)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert words in result.stderr
+    assert not (tmp_path / "out").exists()

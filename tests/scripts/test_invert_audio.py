@@ -1,0 +1,124 @@
+"""invert_audio as a user runs it, on files good and bad."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from tf_inversion.generators.loading import load_generator
+from tf_inversion.networks.classifier import DIGITS
+
+COLUMNS = [
+    "name",
+    "mse",
+    "nmse_db",
+    "ssim",
+    "log_mel_l1",
+    "rms_ratio",
+    "predicted_digit",
+    "predicted_digit_of_reconstruction",
+]
+
+
+def rows_of(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def mixed_run(command, tiny_models, write_noise, tmp_path_factory):
+    """Files, a folder and a glob, with everything in them that users have."""
+    home = tmp_path_factory.mktemp("mixed")
+    write_noise(home / "folder/deep/same.wav")
+    write_noise(home / "folder/long.wav", num_samples=40000)
+    write_noise(home / "folder/other_rate.wav", num_samples=8000, sample_rate=8000)
+    write_noise(home / "folder/broken.wav").write_bytes(b"RIFF, or not")
+    write_noise(home / "globbed/same.wav")
+    write_noise(home / "quiet.wav", level=0.01)
+    soundfile.write(home / "silent.wav", np.zeros(16000), 16000)
+    soundfile.write(home / "nan.wav", np.full(16000, np.nan), 16000, subtype="FLOAT")
+    files = ["folder", "globbed/*.wav", "quiet.wav", "silent.wav", "nan.wav", "missing.wav"]
+    result = command("invert_audio", *tiny_models, "--output_dir=out", "--quiet", *files, cwd=home)
+    return result, home / "out"
+
+
+def test_good_files_are_done_and_bad_ones_reported(mixed_run):
+    result, folder = mixed_run
+    assert result.returncode == 1
+    for bad in ("folder/broken.wav", "nan.wav", "missing.wav"):
+        assert sum(f"{bad}: " in line for line in result.stderr.splitlines()) == 1, result.stderr
+    names = {row["name"] for row in rows_of(folder)}
+    assert names == {"same", "same_2", "long", "other_rate", "quiet", "silent"}
+    assert {p.stem for p in (folder / "reconstructions").iterdir()} == names
+    assert sorted(p.name for p in folder.iterdir()) == ["latents.npz", "metrics.csv", "reconstructions"]
+
+
+def test_warnings(mixed_run):
+    lines = mixed_run[0].stderr.splitlines()
+    assert any("longer than the slice" in line and "long.wav" in line for line in lines)
+    (quiet,) = [line for line in lines if "--peak=0.9" in line]
+    assert "quiet" in quiet
+    assert "silent" not in quiet
+    assert "same" not in quiet
+    assert all(line.startswith("invert_audio: ") for line in lines)
+
+
+def test_reconstructions_are_what_the_generator_makes_of_the_latents(mixed_run):
+    folder = mixed_run[1]
+    saved = np.load(folder / "latents.npz", allow_pickle=False)
+    generator = load_generator()
+    assert saved["names"].tolist() == [row["name"] for row in rows_of(folder)]
+    for name, expected in zip(saved["names"], generator(saved["latents"]).numpy()):
+        audio, rate = soundfile.read(folder / "reconstructions" / f"{name}.wav", dtype="float32")
+        assert rate == 16000
+        np.testing.assert_allclose(audio, expected, atol=1e-5)
+
+
+def test_metrics(mixed_run):
+    rows = {row["name"]: row for row in rows_of(mixed_run[1])}
+    assert list(rows["same"]) == COLUMNS
+    folder = mixed_run[1].parent
+    clip = np.pad(soundfile.read(folder / "globbed/same.wav")[0], (0, 384))
+    answer = soundfile.read(mixed_run[1] / "reconstructions/same.wav")[0]
+    error = np.sum((clip - answer) ** 2) / np.sum(clip**2)
+    assert float(rows["same_2"]["nmse_db"]) == pytest.approx(10 * np.log10(error), abs=1e-3)
+    assert rows["silent"]["nmse_db"] == ""
+    assert "nan" not in (mixed_run[1] / "metrics.csv").read_text()
+    assert rows["same"]["predicted_digit"] in DIGITS
+
+
+def test_all_slices_and_peak(command, tiny_models, write_noise, tmp_path):
+    write_noise(tmp_path / "long.wav", num_samples=40000, level=0.01)
+    arguments = ("--all_slices", "--peak=0.9", "--quiet", "long.wav")
+    result = command("invert_audio", *tiny_models, *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    folder = tmp_path / "out/inversion"
+    assert [row["name"] for row in rows_of(folder)] == ["long_0000", "long_0001", "long_0002"]
+    assert "long_0002" in result.stdout
+    assert "out/inversion" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.wav"], "missing.wav: no such file"),
+        (["empty"], "empty"),
+        (["*.ogg"], "*.ogg"),
+        (["--peak=2", "x.wav"], "--peak"),
+        (["--output_dir=x.wav", "x.wav"], "--output_dir"),
+        (["--method=guess", "x.wav"], "'guess'"),
+        (["--inverter=x.wav", "x.wav"], "x.wav"),
+        (["bad.wav"], "bad.wav: "),
+    ],
+)
+def test_mistakes_end_in_one_line(command, tiny_models, write_noise, tmp_path, arguments, words):
+    write_noise(tmp_path / "x.wav")
+    (tmp_path / "bad.wav").write_text("no audio")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    result = command("invert_audio", *tiny_models, *arguments, cwd=tmp_path)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert words in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before

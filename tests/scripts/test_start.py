@@ -1,0 +1,28 @@
+"""Every command answers --help at once, and lists its examples and flags."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+COMMANDS = {
+    point.name: point.value.split(":")[0]
+    for point in entry_points(group="console_scripts")
+    if point.value.startswith("tf_inversion.")
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(command, tmp_path, name):
+    result = command(name, "--help", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"  {name} " in result.stdout, "a worked example"
+    assert "--output_dir" in result.stdout
+
+
+@pytest.mark.parametrize("module", COMMANDS.values())
+def test_starts_without_the_slow_imports(module):
+    slow = "{'tensorflow', 'keras', 'librosa', 'matplotlib'}"
+    program = f"import sys, {module}; print(*{slow} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == ""

@@ -1,0 +1,45 @@
+"""Latent vectors: how they are drawn and kept."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion.generators.base import Generator
+from tf_inversion.latents import draw_latents, save_latents, synthesize
+
+
+class Steps(Generator):
+    """Holds each latent for two samples."""
+
+    def __init__(self):
+        super().__init__(latent_dim=3, num_samples=6)
+
+    def call(self, z):
+        return tf.repeat(z, 2, axis=1)
+
+
+def test_latents_are_uniform_and_seeded():
+    latents = draw_latents(2000, 10, seed=3)
+    assert latents.dtype == np.float32
+    assert np.abs(latents).max() <= 1
+    assert latents.std() == pytest.approx(1 / np.sqrt(3), abs=0.01)
+    np.testing.assert_array_equal(latents, draw_latents(2000, 10, seed=3))
+    assert (latents != draw_latents(2000, 10, seed=4)).any()
+
+
+def test_synthesize_makes_every_clip_in_batches():
+    latents = draw_latents(5, 3, seed=0)
+    batches = []
+    clips = list(synthesize(Steps(), latents, batch_size=2, progress=lambda x: batches.extend(x) or x))
+    assert batches == [0, 2, 4]
+    np.testing.assert_array_equal(clips, np.repeat(latents, 2, axis=1))
+
+
+def test_saved_latents_are_read_without_pickle_and_have_the_same_bytes(tmp_path):
+    latents = draw_latents(2, 3, seed=0)
+    for name in ("a.npz", "b.npz"):
+        save_latents(tmp_path / name, latents, ["one", "zwölf"])
+    loaded = np.load(tmp_path / "a.npz", allow_pickle=False)
+    np.testing.assert_array_equal(loaded["latents"], latents)
+    assert loaded["names"].tolist() == ["one", "zwölf"]
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()

@@ -1,0 +1,64 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion import errors
+from tf_inversion.audio import files
+from tf_inversion.audio.clips import ClipList, find_clips
+from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.loading import load_classifier
+from tf_inversion.training import loop
+from tf_inversion.training.classifier import Augmentation, train_classifier
+
+
+def test_augmentation_moves_and_scales_but_keeps_the_clip():
+    audio = tf.constant(np.sin(np.arange(16384) / 5.0)[np.newaxis].repeat(4, 0) * 0.1, tf.float32)
+    seed = tf.constant([3, 9])
+    augmented = Augmentation(gain_db=6.0, shift_seconds=0.1)(audio, seed, 16000).numpy()
+    for clip in augmented:
+        start = np.flatnonzero(clip)[0] - 1  # the sine begins with a zero
+        assert 0 <= start <= 1600
+        gain = clip[start + 1] / audio[0, 1].numpy()
+        assert 10 ** (-6 / 20) - 1e-3 < gain < 10 ** (6 / 20) + 1e-3
+        np.testing.assert_allclose(clip[start:], gain * audio[0, : 16384 - start], atol=1e-5)
+    assert not np.array_equal(augmented[0], augmented[1])
+    again = Augmentation(gain_db=6.0, shift_seconds=0.1)(audio, seed, 16000)
+    np.testing.assert_array_equal(augmented, again)
+
+
+def test_augmentation_noise_stays_under_its_level():
+    noise = Augmentation(noise_db=-40.0)(tf.zeros([64, 16384]), tf.constant([0, 1]), 16000).numpy()
+    levels = 20 * np.log10(np.sqrt(np.mean(noise**2, axis=1)))
+    assert -80.5 < levels.min() < -70
+    assert -50 < levels.max() < -39.5
+
+
+@pytest.fixture
+def beeps(tmp_path):
+    """Two words that anything can tell apart: a low and a high tone, a folder for each."""
+    rng = np.random.default_rng(0)
+    for name, hertz in (("low", 300), ("high", 3000)):
+        for index in range(40):
+            tone = rng.uniform(0.2, 0.8) * np.sin(2 * np.pi * hertz * np.arange(8000) / 16000)
+            files.write_audio(tmp_path / "beeps" / name / f"{index}.wav", tone.astype(np.float32), 16000)
+    return tmp_path / "beeps"
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "mel_cnn"])
+def test_learns_to_tell_tones_apart(architecture, beeps, tmp_path):
+    keras.utils.set_random_seed(0)
+    train_clips = find_clips(beeps, "train")
+    classifier = Classifier(train_clips.label_names, architecture=architecture, width=4)
+    run = loop.Run(tmp_path / "run", epochs=3, steps_per_epoch=8, settings={})
+    best = train_classifier(run, classifier, train_clips, find_clips(beeps, "valid"), batch_size=8)
+    assert best["validation/accuracy"] == 1.0
+    assert set(load_classifier(tmp_path / "run/classifier.keras").label_names) == {"low", "high"}
+
+
+def test_needs_labels(tmp_path):
+    unlabelled = ClipList(["a.wav"], None, None)
+    with pytest.raises(errors.DatasetError, match="needs labelled clips"):
+        train_classifier(
+            loop.Run(tmp_path, 1, 1, {}), Classifier(width=2), unlabelled, unlabelled, batch_size=1
+        )

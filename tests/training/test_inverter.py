@@ -1,0 +1,159 @@
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.inverter import Inverter
+from tf_inversion.training import loop
+from tf_inversion.training.inverter import InverterTrainer, Objective, latents_of_step, train_inverter
+
+TRAINER = """
+import json, os, sys
+import keras, numpy as np, tensorflow as tf
+from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.inverter import Inverter
+from tf_inversion.training.inverter import InverterTrainer, Objective, latents_of_step
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+def losses(strategy):
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        generator = WaveGAN(WaveGANConfig(dim=2))
+        classifier = Classifier(width=2)
+        classifier.trainable = False
+        inverter = Inverter(width=2)
+        optimizer = keras.optimizers.Adam(1e-3)
+        optimizer.build(inverter.trainable_variables)
+    trainer = InverterTrainer(inverter, generator, classifier, optimizer, Objective(), 8, strategy)
+    dataset = tf.data.Dataset.range(3).map(lambda step: {"latents": latents_of_step(8, 100, 0, step)})
+    return [float(trainer.train_step(batch)["loss"])
+            for batch in strategy.experimental_distribute_dataset(dataset)]
+
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert mirrored.num_replicas_in_sync == 2
+print(json.dumps([losses(tf.distribute.get_strategy()), losses(mirrored)]))
+"""
+
+
+def test_two_devices_compute_the_losses_of_one():
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run(
+        [sys.executable, "-c", TRAINER], capture_output=True, text=True, env=environment, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    one, two = json.loads(process.stdout.splitlines()[-1])
+    np.testing.assert_allclose(two, one, rtol=2e-3)
+    assert one[0] != one[-1]
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    """A generator and a classifier, tiny and random but real."""
+    keras.utils.set_random_seed(0)
+    classifier = Classifier(width=2)
+    classifier.trainable = False
+    return WaveGAN(WaveGANConfig(dim=2)), classifier
+
+
+def _trainer(frozen, objective=None, **settings):
+    keras.utils.set_random_seed(1)
+    inverter = Inverter(width=4, **settings)
+    optimizer = keras.optimizers.Adam(1e-2)
+    optimizer.build(inverter.trainable_variables)
+    return inverter, InverterTrainer(inverter, *frozen, optimizer, objective or Objective(), 4)
+
+
+def _batch(frozen):
+    latents = latents_of_step(4, 100, 0, 0)
+    return {"audio": frozen[0](latents_of_step(4, 100, 5, 0)), "latents": latents}
+
+
+def test_a_step_trains_the_inverter_and_nothing_else(frozen):
+    inverter, trainer = _trainer(frozen)
+    generator, classifier = frozen
+    before = [w.numpy() for w in generator.weights + classifier.weights]
+    batch = {"latents": latents_of_step(4, 100, 0, 0)}
+    for _ in range(20):
+        metrics = trainer.train_step(batch)
+    assert metrics["synthesized/latent"] < 0.25  # zero would score 1/3
+    for old, weight in zip(before, generator.weights + classifier.weights):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
+    _, trainer = _trainer(frozen, Objective(latent_weight=3.0, perceptual_weight=0.5))
+    metrics = {name: float(value) for name, value in trainer.train_step(_batch(frozen)).items()}
+    assert metrics["real/loss"] == pytest.approx(0.5 * metrics["real/perceptual"], rel=1e-5)
+    assert metrics["synthesized/loss"] == pytest.approx(
+        3 * metrics["synthesized/latent"] + 0.5 * metrics["synthesized/perceptual"], rel=1e-5
+    )
+    assert metrics["loss"] == pytest.approx(metrics["real/loss"] + metrics["synthesized/loss"], rel=1e-5)
+
+
+def test_a_perfect_answer_costs_nothing(frozen):
+    _, trainer = _trainer(frozen)
+    latents = latents_of_step(4, 100, 0, 0)
+    features = frozen[1].features(frozen[0](latents))
+    for term in trainer._terms(features, latents, latents):
+        np.testing.assert_allclose(term, 0, atol=1e-9)
+
+
+def test_synthesized_clips_alone_train_too(frozen):
+    _, trainer = _trainer(frozen)
+    metrics = trainer.train_step({"latents": latents_of_step(4, 100, 0, 0)})
+    assert "real/loss" not in metrics
+    assert np.isfinite(metrics["loss"])
+
+
+def test_mixed_precision_trains(frozen):
+    _, trainer = _trainer(frozen, dtype="mixed_bfloat16")
+    batch = _batch(frozen)
+    history = [float(trainer.train_step(batch)["loss"]) for _ in range(15)]
+    assert history[-1] < history[0]
+
+
+def test_latents_are_uniform_and_a_function_of_seed_and_step():
+    latents = latents_of_step(200, 100, 3, 7).numpy()
+    np.testing.assert_array_equal(latents, latents_of_step(200, 100, 3, tf.constant(7, tf.int64)))
+    assert not np.array_equal(latents, latents_of_step(200, 100, 3, 8))
+    assert -1 <= latents.min() < -0.99
+    assert 0.99 < latents.max() <= 1
+    assert latents.std() == pytest.approx(1 / np.sqrt(3), rel=0.01)
+
+
+def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tmp_path):
+    from tf_inversion.audio.clips import find_clips
+    from tf_inversion.networks.loading import load_inverter
+
+    keras.utils.set_random_seed(0)
+    run = loop.Run(tmp_path, epochs=1, steps_per_epoch=2, settings={})
+    best = train_inverter(
+        run,
+        Inverter(width=2, peak=0.9),
+        *frozen,
+        find_clips(fsdd_dir, "train"),
+        find_clips(fsdd_dir, "valid"),
+        batch_size=8,
+    )
+    assert best["epoch"] == 1
+    assert np.isfinite(best["validation/real/perceptual"])
+    assert load_inverter(tmp_path / "inverter.keras").peak == 0.9
+    events = [
+        value.tag
+        for path in (tmp_path / "logs").iterdir()
+        for record in tf.data.TFRecordDataset(str(path))
+        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
+    ]
+    assert {"validation/loss", "real/perceptual", "synthesized/clips_over_reconstructions"} < set(events)
+    assert "real/clips_then_reconstructions" in {tag.rsplit("/", 1)[0] for tag in events}

@@ -1,0 +1,155 @@
+"""The loop on a model of two weights, so that every promise can be checked to the bit."""
+
+import csv
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion import errors
+from tf_inversion.training import loop
+
+
+class Killed(Exception):
+    """Stands for a kill: raised in the middle of a step."""
+
+
+class LineTraining:
+    """Fits y = 2x + 1 by Adam; its batches are a function of the step alone."""
+
+    def __init__(self, output_dir, kill_at=None, poison_at=None, **changes):
+        self.model = keras.Sequential(
+            [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")], name="line"
+        )
+        self.optimizer = keras.optimizers.Adam(0.1)
+        self.optimizer.build(self.model.trainable_variables)
+        self.kill_at, self.poison_at = kill_at, poison_at
+        self.steps_seen = []
+        self.run = loop.Run(
+            **{
+                "output_dir": output_dir,
+                "epochs": 3,
+                "steps_per_epoch": 4,
+                "settings": {"width": 1},
+                "checkpoint_minutes": 0.0,
+                **changes,
+            }
+        )
+
+    def batches(self, start):
+        step = start
+        while True:
+            yield step, tf.random.stateless_normal([8, 1], [0, step])
+            step += 1
+
+    def train_step(self, batch):
+        step, x = batch
+        if step == self.kill_at:
+            raise Killed
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self.model(x) - (2 * x + 1)) ** 2)
+        if step == self.poison_at:
+            loss = tf.constant(np.nan)
+        else:
+            self.optimizer.apply(
+                tape.gradient(loss, self.model.trainable_variables), self.model.trainable_variables
+            )
+        self.steps_seen.append(step)
+        return {"loss": loss}
+
+    def validate(self):
+        return {"loss": float(np.sum((self.model.get_weights()[0] - 2) ** 2))}
+
+    def fit(self):
+        return loop.fit(
+            self.run,
+            model=self.model,
+            optimizer=self.optimizer,
+            batches=self.batches,
+            train_step=self.train_step,
+            validate=self.validate,
+            clips_per_step=8,
+        )
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
+    whole = LineTraining(tmp_path / "whole")
+    whole.fit()
+    with pytest.raises(Killed):
+        LineTraining(tmp_path / "torn", kill_at=6).fit()
+    resumed = LineTraining(tmp_path / "torn")
+    resumed.fit()
+    assert resumed.steps_seen == [6, 7, 8, 9, 10, 11]
+    for expected, actual in zip(whole.model.get_weights(), resumed.model.get_weights()):
+        np.testing.assert_array_equal(actual, expected)
+    with (tmp_path / "torn/history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
+
+
+def test_keeps_the_best_and_the_last(tmp_path):
+    training = LineTraining(tmp_path)
+    original = training.validate
+    worsening = iter([1.0, 0.5, 2.0])
+    training.validate = lambda: {**original(), "loss": next(worsening)}
+    best = training.fit()
+    assert best["epoch"] == 2
+    last = keras.models.load_model(tmp_path / "line_last.keras").get_weights()
+    np.testing.assert_array_equal(last[0], training.model.get_weights()[0])
+    assert not np.array_equal(keras.models.load_model(tmp_path / "line.keras").get_weights()[0], last[0])
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights(tmp_path):
+    with pytest.raises(errors.TrainingError, match="loss is nan at step 9"):
+        LineTraining(tmp_path, poison_at=9).fit()
+    good = LineTraining(tmp_path, epochs=2)
+    good.fit()
+    assert good.steps_seen == []
+    saved = keras.models.load_model(tmp_path / "line.keras")
+    assert np.all(np.isfinite(saved.get_weights()[0]))
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    training = LineTraining(tmp_path)
+    step = training.train_step
+
+    def spoil(batch):
+        metrics = step(batch)
+        if batch[0] == 5:
+            training.model.layers[0].bias.assign([np.inf])
+        return metrics
+
+    training.train_step = spoil
+    with pytest.raises(errors.TrainingError, match="bias is not finite"):
+        training.fit()
+    resumed = LineTraining(tmp_path)
+    resumed.fit()
+    assert resumed.steps_seen[0] == 5
+
+
+def test_interrupting_loses_nothing(tmp_path):
+    training = LineTraining(tmp_path, checkpoint_minutes=60.0)
+    step = training.train_step
+
+    def interrupt(batch):
+        if batch[0] == 6:
+            raise KeyboardInterrupt
+        return step(batch)
+
+    training.train_step = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        training.fit()
+    resumed = LineTraining(tmp_path, checkpoint_minutes=60.0)
+    resumed.fit()
+    assert resumed.steps_seen[0] == 6
+
+
+def test_other_settings_do_not_resume(tmp_path):
+    LineTraining(tmp_path, epochs=1).fit()
+    other = LineTraining(tmp_path, settings={"width": 2})
+    with pytest.raises(errors.TrainingError, match="--width=1, this one has --width=2"):
+        other.fit()
+    other.run = dataclasses.replace(other.run, resume=False)
+    other.fit()
+    assert other.steps_seen[0] == 0

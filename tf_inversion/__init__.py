@@ -1,0 +1,37 @@
+"""Recover the latent vector of an audio clip under a frozen audio GAN.
+
+>>> from tf_inversion import invert, load_generator
+>>> result = invert("clip.wav", load_generator())   # the embedded models
+>>> result.latents.shape
+(1, 100)
+
+Names are imported on first use, so that `import tf_inversion` is instant and
+TensorFlow starts only when work does.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Generator": "tf_inversion.generators.base",
+    "InversionResult": "tf_inversion.inversion.result",
+    "Spectrogram": "tf_inversion.audio.spectrogram",
+    "TFInversionError": "tf_inversion.errors",
+    "invert": "tf_inversion.inversion.methods",
+    "load_classifier": "tf_inversion.networks.loading",
+    "load_generator": "tf_inversion.generators.loading",
+    "load_inverter": "tf_inversion.networks.loading",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

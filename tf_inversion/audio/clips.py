@@ -1,0 +1,286 @@
+"""From audio files to clips: the one preprocessing of training, evaluation and inversion.
+
+Mono, resampled, the first `num_samples` samples, zero-padded at the end, the
+level untouched unless a peak is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inversion import errors
+from tf_inversion.audio import decoding, files
+from tf_inversion.audio.layouts import ClipList, audio_files, find_clips
+
+__all__ = [
+    "NUM_SAMPLES",
+    "SAMPLE_RATE",
+    "CheckedClips",
+    "ClipList",
+    "ClipReport",
+    "LoadedClips",
+    "audio_files",
+    "check_clips",
+    "clip_dataset",
+    "find_clips",
+    "load_clips",
+]
+
+SAMPLE_RATE = 16000  # Hz, of the official WaveGAN
+NUM_SAMPLES = 16384
+SILENCE = 1e-4  # peak of what counts as silent: -80 dB of full scale
+_MARGIN = 0.05  # seconds read beyond the slice, for the resampling filter
+_CEILING = 0.999  # three successive samples at or above it count as clipped
+_MOST_REASONS = 10  # of so many unreadable files it is told what is wrong with each
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class ClipReport:
+    """What is unlike the models' training data, or wrong, in a list of clips.
+
+    Attributes:
+      unreadable: path -> what is wrong with it; these clips are left out.
+      silent, clipped, longer, resampled: paths of clips whose slice is silent
+        or clipped, that go on after it, or that had another sample rate.
+    """
+
+    unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+    silent: list[str] = dataclasses.field(default_factory=list)
+    clipped: list[str] = dataclasses.field(default_factory=list)
+    longer: list[str] = dataclasses.field(default_factory=list)
+    resampled: list[str] = dataclasses.field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Returns what to tell: of each kind that occurs the number and the first names, of files why."""
+        reasons = list(self.unreadable.values())
+        kinds = {
+            "unreadable, hence left out": self.unreadable if len(reasons) > 1 else (),
+            "silent": self.silent,
+            "clipped, recorded or scaled too loud": self.clipped,
+            "longer than the slice, only their beginning counts": self.longer,
+            "resampled from another rate": self.resampled,
+        }
+        told = [
+            f"{len(paths)} clip{'s are' if len(paths) > 1 else ' is'} {what}: {_few(paths)}"
+            for what, paths in kinds.items()
+            if paths
+        ]
+        return reasons[:_MOST_REASONS] + told
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckedClips(ClipList):
+    """The readable clips of a list, with what is needed to read them, and the report on all."""
+
+    sources: list[decoding.AudioFile] = dataclasses.field(default_factory=list)
+    report: ClipReport = dataclasses.field(default_factory=ClipReport)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedClips:
+    """Clips in memory.
+
+    Attributes:
+      audio: float32 [n, num_samples].
+      names: n different names to call the results by: the file's, without suffix.
+      paths: the file that each clip comes from.
+      report: what was noticed, unreadable files included.
+    """
+
+    audio: np.ndarray
+    names: list[str]
+    paths: list[str]
+    report: ClipReport
+
+
+def check_clips(
+    clips: ClipList,
+    num_samples: int = NUM_SAMPLES,
+    sample_rate: int = SAMPLE_RATE,
+    whole: bool = False,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> CheckedClips:
+    """Reads each clip once, logs what is noticed, and leaves out the unreadable.
+
+    What remains is known to decode, so that positions in it can be counted on
+    when training resumes.
+
+    Args:
+      clips: from find_clips.
+      num_samples, sample_rate: the slice that will be used, or, if `whole`,
+        of which all will be used.
+      progress: wraps the loop over the clips; tqdm for a bar.
+    """
+    seconds = num_samples / sample_rate
+    report, readable, sources = ClipReport(), [], []
+    for i, path in enumerate(progress(clips.paths)):
+        try:
+            source, samples = decoding.open_audio(path, None if whole else seconds + _MARGIN)
+        except errors.AudioFileError as error:
+            report.unreadable[path] = str(error)
+            continue
+        if not whole:
+            samples = samples[: math.ceil(seconds * source.sample_rate)]
+            if source.num_frames > len(samples):
+                report.longer.append(path)
+        if source.sample_rate != sample_rate:
+            report.resampled.append(path)
+        level = np.abs(samples)
+        if level.max() <= SILENCE:
+            report.silent.append(path)
+        loud = level >= _CEILING
+        if (loud[:-2] & loud[1:-1] & loud[2:]).any():
+            report.clipped.append(path)
+        readable.append(i)
+        sources.append(source)
+    for line in report.lines():
+        _log.warning(line)
+    kept = clips.pick(readable)
+    return CheckedClips(kept.paths, kept.labels, kept.label_names, sources, report)
+
+
+def clip_dataset(
+    clips: ClipList,
+    *,
+    batch_size: int,
+    num_samples: int = NUM_SAMPLES,
+    sample_rate: int = SAMPLE_RATE,
+    peak: float = 0.0,
+    shuffle_seed: int | None = None,
+    start: int = 0,
+    repeat: bool = False,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Batches of (audio float32 [batch, num_samples], label int64 [batch], -1 if unlabelled).
+
+    The order depends on nothing but the arguments: epoch e is shuffled by
+    (shuffle_seed, e), and `start` gives the very batches that a run from 0
+    gives from there on. Files before it are not read. Nothing is cached: what
+    is held per clip is its path.
+
+    Args:
+      clips: from find_clips; checked first unless check_clips has done so.
+      peak: scale each clip to this largest magnitude, silent ones excepted; 0 for none.
+      shuffle_seed: None keeps the order of the list.
+      start: number of batches to skip.
+      repeat: go on for ever; batches then run across the ends of epochs.
+      drop_remainder: without `repeat`, drop a last batch that is not full.
+
+    Raises:
+      DatasetError: if no clip is readable.
+    """
+    if not isinstance(clips, CheckedClips):
+        clips = check_clips(clips, num_samples, sample_rate)
+    if not len(clips):
+        bad = clips.report.unreadable
+        raise errors.DatasetError(f"none of {len(bad)} clips can be read: {_few(bad)}")
+    labels = tf.constant(clips.labels or [-1] * len(clips), tf.int64)
+    waveform = _reader(clips.sources, sample_rate)
+
+    def load(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _fit(waveform(i), num_samples, peak), labels[i]
+
+    indices = _indices(len(clips), shuffle_seed, start * batch_size, repeat)
+    dataset = indices.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
+
+
+def load_clips(
+    paths: Iterable[str | os.PathLike],
+    num_samples: int = NUM_SAMPLES,
+    sample_rate: int = SAMPLE_RATE,
+    peak: float = 0.0,
+    all_slices: bool = False,
+) -> LoadedClips:
+    """Loads files, preprocessed as in training; what can't be read is in the report.
+
+    Args:
+      paths: audio files.
+      peak: as in clip_dataset.
+      all_slices: take a longer file's every slice, the last one zero-padded;
+        their names end in _0000, _0001, and so on.
+    """
+    clips = ClipList([os.fspath(path) for path in paths])
+    clips = check_clips(clips, num_samples, sample_rate, whole=all_slices)
+    audio, names, origins, taken = [], [], [], set()
+    waveform = _reader(clips.sources, sample_rate)
+
+    def slices(i: tf.Tensor) -> tf.Tensor:
+        samples = waveform(i) if all_slices else waveform(i)[:num_samples]
+        parts = tf.signal.frame(samples, num_samples, num_samples, pad_end=True)
+        return tf.map_fn(lambda part: _fit(part, num_samples, peak), parts)
+
+    dataset = tf.data.Dataset.range(len(clips)).map(slices, num_parallel_calls=tf.data.AUTOTUNE)
+    for path, parts in zip(clips.paths, dataset.as_numpy_iterator()):
+        name = _unused(Path(path).stem, taken)
+        audio += list(parts)
+        names += [_unused(f"{name}_{k:04d}", taken) for k in range(len(parts))] if len(parts) > 1 else [name]
+        origins += [path] * len(parts)
+    return LoadedClips(np.array(audio, np.float32).reshape(-1, num_samples), names, origins, clips.report)
+
+
+def _indices(count: int, seed: int | None, skipped: int, repeat: bool) -> tf.data.Dataset:
+    """Positions in the list of clips, epoch after epoch."""
+    first_epoch, within = divmod(skipped, count)
+
+    def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.range(count, dtype=tf.int64)
+        if seed is not None:
+            order = tf.random.experimental.stateless_shuffle(order, tf.stack([seed, epoch]))
+        return tf.data.Dataset.from_tensor_slices(order)
+
+    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max if repeat else 1)
+    return epochs.flat_map(epoch_order).skip(within)
+
+
+def _reader(sources: list[decoding.AudioFile], sample_rate: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns the operation from a position in the list to a clip's float32 [n] at `sample_rate`."""
+    paths = tf.constant([os.fsencode(source.path) for source in sources], tf.string)
+    decoders = tf.constant([source.decoder for source in sources], tf.int32)
+    wanted = tf.constant([source.wanted for source in sources], tf.int64)
+    rates = tf.constant([source.sample_rate for source in sources], tf.int64)
+
+    def waveform(i: tf.Tensor) -> tf.Tensor:
+        samples = decoding.decode(paths[i], decoders[i], wanted[i])
+        return tf.cond(
+            tf.equal(rates[i], sample_rate),
+            lambda: samples,
+            lambda: tf.numpy_function(files.resample, [samples, rates[i], sample_rate], tf.float32),
+        )
+
+    return waveform
+
+
+def _fit(samples: tf.Tensor, num_samples: int, peak: float) -> tf.Tensor:
+    """Cuts or zero-pads [n] to [num_samples] and sets its level."""
+    samples = samples[:num_samples]
+    samples = tf.pad(samples, [[0, num_samples - tf.size(samples)]])
+    samples = tf.ensure_shape(samples, [num_samples])
+    if not peak:
+        return samples
+    largest = tf.reduce_max(tf.abs(samples))
+    return tf.where(largest > SILENCE, samples * (peak / largest), samples)
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """Returns the name, with a number behind it if it is taken, and takes it."""
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    taken.add(candidate)
+    return candidate
+
+
+def _few(names: Iterable[str], most: int = 3) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

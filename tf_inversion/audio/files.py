@@ -1,0 +1,119 @@
+"""Audio files in and out, one at a time: the plain Python side.
+
+Reading inside tf.data, where tensorflow-io does the work, is in decoding.py,
+which falls back to this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import scipy.io.wavfile
+import soundfile
+import soxr
+
+from tf_inversion import errors, paths
+
+# What libsndfile reads; a folder's other files are not taken for clips.
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
+
+
+def read_audio(path: str | os.PathLike, num_frames: int = -1) -> tuple[np.ndarray, int]:
+    """Reads a file with soundfile, its channels averaged.
+
+    Args:
+      path: WAV of any width, FLAC, OGG, MP3 or whatever else libsndfile knows.
+      num_frames: read no more than so many samples; -1 for all.
+
+    Returns:
+      samples: float32 [n], full scale at 1.
+      sample_rate: in Hz, the file's own.
+
+    Raises:
+      AudioFileError: if the file is missing, damaged, empty, of an unknown
+        format, or holds values that are not finite.
+    """
+    with _opened(path) as file:
+        samples = file.read(num_frames, dtype="float32", always_2d=True)
+        sample_rate = file.samplerate
+    if not samples.size:
+        raise errors.AudioFileError(f"{path}: holds no audio; leave it out or record it again")
+    if not np.isfinite(samples).all():
+        raise errors.AudioFileError(f"{path}: holds values that are not finite; write it again")
+    return samples.mean(axis=1), sample_rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What a file says of itself: sample rate in Hz, length in samples, libsndfile's names of its format."""
+
+    sample_rate: int
+    num_frames: int
+    container: str
+    encoding: str
+
+
+def read_header(path: str | os.PathLike) -> Header:
+    """Reads no samples. Raises AudioFileError if the file is missing or of an unknown format."""
+    with _opened(path) as file:
+        return Header(file.samplerate, file.frames, file.format, file.subtype)
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
+    if not Path(path).is_file():
+        raise errors.AudioFileError(f"{path}: no such file")
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise errors.AudioFileError(
+            f"{path}: not readable as audio ({reason}); convert it to WAV, FLAC, OGG or MP3"
+        ) from error
+    except (MemoryError, ValueError) as error:  # NumPy's two ways to refuse the length in the header
+        raise errors.AudioFileError(
+            f"{path}: damaged, or too long for this machine's memory; cut it"
+        ) from error
+
+
+def write_audio(
+    path: str | os.PathLike, samples: np.ndarray, sample_rate: int, subtype: str = "FLOAT"
+) -> None:
+    """Writes a WAV file: the same samples give the same bytes, and no half file is ever left.
+
+    Args:
+      path: the file to make or replace; its folder is made if absent.
+      samples: float [n] or [n, channels], full scale at 1.
+      sample_rate: in Hz.
+      subtype: "FLOAT" (32-bit, exact), or a libsndfile one such as "PCM_16",
+        which clips what lies outside [-1, 1].
+
+    Raises:
+      InvalidArgumentError: if WAV has no such subtype.
+    """
+    if not soundfile.check_format("WAV", subtype):
+        raise errors.InvalidArgumentError(f"subtype: {subtype!r} is none of WAV; use FLOAT or PCM_16")
+    samples = np.asarray(samples, np.float32)
+    with paths.writing(path) as unfinished:
+        if subtype == "FLOAT":
+            # libsndfile would stamp the time of writing into a float file (its PEAK chunk).
+            scipy.io.wavfile.write(unfinished, sample_rate, samples)
+        else:
+            soundfile.write(unfinished, samples, sample_rate, subtype=subtype, format="WAV")
+
+
+def resample(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """Resamples float32 [n] from `rate` to `sample_rate` Hz with soxr's HQ setting.
+
+    tfio.audio.resample is not used. Measured on sines, it answers 32 samples
+    (2 ms) late at 16 kHz, 64 when it doubles the rate, loses as many samples
+    at the end, is 0.4 dB down at 7 kHz and 11 dB at 7.5 kHz (soxr: 0.4 dB),
+    and filters even when the rates are equal.
+    """
+    return soxr.resample(samples, rate, sample_rate, quality="HQ")

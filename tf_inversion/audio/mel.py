@@ -1,0 +1,41 @@
+"""Log-mel features: how alike two clips sound, whatever their phases."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+NUM_BANDS = 80
+FRAME_LENGTH = 1024
+FRAME_STEP = 256
+FLOOR = 1e-3  # magnitude, hence -60 dB of a full-scale sine
+
+
+def log_mel(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
+    """Log10 of mel magnitudes, 1 being a full-scale sine and 1e-3 the floor.
+
+    The power of the STFT (Hann window of 1024, hop 256, padded at the end) is
+    divided by the power that a sine of amplitude 1 has in all bins together, and
+    summed under 80 triangles of height 1 that are evenly spaced on the HTK mel
+    scale from 0 Hz to half the sample rate. Half the log10 of that power is the
+    log10 of a magnitude: 0 for the sine, -3 for silence. The gradient is
+    finite everywhere, 0 beneath the floor.
+
+    Args:
+      audio: float32 or float64 [batch, num_samples] in [-1, 1].
+      sample_rate: in hertz.
+
+    Returns:
+      [batch, ceil(num_samples / 256), 80], of the dtype of `audio`.
+    """
+    audio = tf.convert_to_tensor(audio)
+    spectrum = tf.signal.stft(audio, FRAME_LENGTH, FRAME_STEP, pad_end=True)
+    power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+    bands = tf.signal.linear_to_mel_weight_matrix(
+        NUM_BANDS, FRAME_LENGTH // 2 + 1, sample_rate, 0.0, sample_rate / 2, dtype=audio.dtype
+    )
+    # By Parseval, a sine of amplitude 1 has this much power on its side of the spectrum.
+    window = tf.signal.hann_window(FRAME_LENGTH, dtype=audio.dtype)
+    power /= FRAME_LENGTH * tf.reduce_sum(tf.square(window)) / 4
+    return tf.math.log(tf.maximum(tf.matmul(power, bands), FLOOR**2)) / math.log(100)

@@ -1,0 +1,71 @@
+"""The clips that are inverted for the tables: synthesized ones and real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_inversion import errors
+from tf_inversion.audio import clips as audio_clips
+from tf_inversion.generators.base import Generator
+from tf_inversion.latents import draw_latents, synthesize
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipSet:
+    """Clips to invert and what is known of them.
+
+    Attributes:
+      audio: float32 [n, num_samples] in [-1, 1], finite.
+      sample_rate: in hertz.
+      labels: int [n], index of the word among the judge's, -1 if unknown; None if all are.
+      latents: float32 [n, latent_dim] that made the clips; None for real ones.
+    """
+
+    audio: np.ndarray
+    sample_rate: int
+    labels: np.ndarray | None = None
+    latents: np.ndarray | None = None
+
+
+def synthesized_clips(generator: Generator, num: int, seed: int, *, batch_size: int = 64) -> ClipSet:
+    """Clips that the generator makes of `num` latent vectors drawn with `seed`."""
+    latents = draw_latents(num, generator.latent_dim, seed)
+    audio = np.stack(list(synthesize(generator, latents, batch_size=batch_size)))
+    return ClipSet(audio, generator.sample_rate, latents=latents)
+
+
+def real_clips(
+    clips: audio_clips.ClipList,
+    generator: Generator,
+    words: Sequence[str],
+    *,
+    num: int,
+    seed: int,
+    peak: float = 0.0,
+) -> ClipSet:
+    """Reads at most `num` of the clips, chosen with `seed`, preprocessed as in training.
+
+    Args:
+      clips: from `find_clips`. The unreadable are logged and left out.
+      generator: says how long a clip is and at what rate.
+      words: the judge's `label_names`, which the labels come to refer to.
+      num, seed: how many clips, and which.
+      peak: level that each clip is scaled to; 0 leaves it.
+
+    Raises:
+      DatasetError: if no clip is readable.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(clips))[:num]
+    clips = clips.pick(sorted(chosen))
+    loaded = audio_clips.load_clips(clips.paths, generator.num_samples, generator.sample_rate, peak)
+    if not loaded.names:
+        raise errors.DatasetError(f"{clips.paths[0]}: not readable, nor any of the {len(clips)} clips")
+    labels = None
+    if clips.labels is not None:
+        index = [words.index(name) if name in words else -1 for name in clips.label_names]
+        label_of = dict(zip(clips.paths, clips.labels))
+        labels = np.array([index[label_of[path]] for path in loaded.paths])
+    return ClipSet(loaded.audio, generator.sample_rate, labels=labels)

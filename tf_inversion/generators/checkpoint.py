@@ -1,0 +1,137 @@
+"""Finds and reads checkpoints of TensorFlow 1 and says clearly what is wrong with one.
+
+A WaveGAN download is flat (`infer.meta`, `model.ckpt.index`,
+`model.ckpt.data-...`) or a training folder (`infer/infer.meta`,
+`model.ckpt-<step>.*`, `args.txt`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inversion import errors
+
+
+def find_checkpoint(path: str | os.PathLike) -> Path | None:
+    """Returns the prefix of the newest checkpoint at `path`, or None if there is none.
+
+    What the folder holds counts, not its file `checkpoint`, which often names
+    paths of the machine that trained. Newest is the greatest step by number;
+    a name without a step comes after all that have one.
+
+    Args:
+      path: a folder, a prefix (`model.ckpt`, `model.ckpt-500`) or one of the
+        checkpoint's own files.
+    """
+    path = Path(path)
+    if path.name == "infer.meta":
+        path = path.parent.parent if path.parent.name == "infer" else path.parent
+    if path.is_dir():
+        folder, wanted = path, r".+"
+    else:
+        folder, name = path.parent, re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path.name)
+        wanted = re.escape(name) + ("" if (folder / f"{name}.index").exists() else r"-\d+")
+    prefixes = [index.with_suffix("") for index in folder.glob("*.index") if re.fullmatch(wanted, index.stem)]
+    return max(prefixes, key=_step, default=None)
+
+
+def _step(prefix: Path) -> int:
+    step = re.search(r"-(\d+)$", prefix.name)
+    return int(step[1]) if step else -1
+
+
+def find_graph(prefix: Path) -> Path | None:
+    """Returns the file of the graph that belongs to a checkpoint, the one for inference first."""
+    folder = prefix.parent
+    candidates = (folder / "infer" / "infer.meta", folder / "infer.meta", Path(f"{prefix}.meta"))
+    return next((path for path in candidates if path.exists()), None)
+
+
+def read_arguments(prefix: Path) -> dict[str, str]:
+    """Returns what WaveGAN's training wrote to `args.txt` beside the checkpoint; empty if there is none."""
+    path = prefix.parent / "args.txt"
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    return dict(line.split(",", 1) for line in lines if "," in line)
+
+
+def read_sample_rate(prefix: Path) -> int:
+    """Returns the rate in Hz that `args.txt` beside the checkpoint names, else WaveGAN's default."""
+    rate = read_arguments(prefix).get("data_sample_rate", "")
+    return int(rate) if rate.isdecimal() else 16000
+
+
+def read_graph(path: Path) -> tf.Graph:
+    """Returns the graph of a `.meta` file.
+
+    Raises:
+      ModelFileError: if the file is damaged or the graph needs operations of another library.
+    """
+    graph = tf.Graph()
+    try:
+        with graph.as_default():
+            tf.compat.v1.train.import_meta_graph(os.fspath(path), clear_devices=True)
+    except Exception as error:  # its kinds: protobuf's two, UnicodeDecodeError, KeyError, ValueError, OSError
+        raise errors.ModelFileError(f"{path}: not a readable graph ({first_line(error)})") from error
+    return graph
+
+
+def read_shapes(prefix: Path) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of every variable in a checkpoint.
+
+    Raises:
+      ModelFileError: if a file is missing or damaged.
+    """
+    with _damage_named(prefix):
+        return {name: tuple(shape) for name, shape in tf.train.list_variables(os.fspath(prefix))}
+
+
+def read_variables(prefix: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Returns the named variables of a checkpoint.
+
+    Raises:
+      ModelFileError: if a file is missing or damaged, or a value can't be right.
+    """
+    with _damage_named(prefix):
+        reader = tf.train.load_checkpoint(os.fspath(prefix))
+        variables = {name: reader.get_tensor(name) for name in names}
+    for name, value in variables.items():
+        check_values(prefix, name, value)
+    return variables
+
+
+def check_shape(file: Path, name: str, shape: tuple[int, ...] | None, expected: tuple[int, ...]) -> None:
+    """Raises a ModelFileError unless a variable of `file` exists (shape not None) with the expected shape."""
+    if shape is None:
+        raise errors.ModelFileError(f"{file}: has no variable {name}; is this the whole generator?")
+    if shape != expected:
+        raise errors.ModelFileError(f"{file}: {name} has shape {list(shape)}, expected {list(expected)}")
+
+
+def check_values(file: Path, name: str, value: np.ndarray) -> None:
+    """Raises a ModelFileError if a variable has values that no trained model has."""
+    if not np.all(np.isfinite(value)):
+        raise errors.ModelFileError(f"{file}: {name} has values that are not finite; use an earlier step")
+    if name.endswith("moving_variance") and np.any(value < 0):
+        raise errors.ModelFileError(f"{file}: {name} has negative values; use an earlier step")
+
+
+@contextlib.contextmanager
+def _damage_named(prefix: Path) -> Iterator[None]:
+    """Turns what TensorFlow raises on a file that it can't read into one line."""
+    try:
+        yield
+    except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:  # IndexError: data cut short
+        reason = first_line(error)
+        raise errors.ModelFileError(f"{prefix}: missing or damaged; download it again ({reason})") from error
+
+
+def first_line(error: Exception) -> str:
+    """Returns what another library's error says, cut to the one line that our messages have."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

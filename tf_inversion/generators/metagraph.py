@@ -1,0 +1,132 @@
+"""The original TensorFlow 1 graph of a GAN as a frozen Keras layer, whatever its architecture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tf_inversion import errors
+from tf_inversion.generators import base, checkpoint
+
+_VARIABLES = ("VariableV2", "Variable", "VarHandleOp")
+
+
+class MetaGraphGenerator(base.FunctionGenerator):
+    """Runs the graph that was trained, operation by operation, with its variables frozen.
+
+    It serves every audio GAN of TensorFlow 1 whose graph leads from a tensor
+    of latent vectors to one of audio, and it is what the Keras port is held
+    against. It exports to a SavedModel, but not to `.keras`.
+    """
+
+    def __init__(
+        self,
+        prefix: str | os.PathLike,
+        *,
+        latent_tensor: str = "z:0",
+        audio_tensor: str = "G_z:0",
+        **kwargs,
+    ):
+        """Loads the graph beside a checkpoint: `infer/infer.meta`, else `infer.meta`, else `<prefix>.meta`.
+
+        Args:
+          prefix: of the checkpoint's files.
+          latent_tensor: name of the latent vectors, [batch, latent_dim].
+          audio_tensor: name of the audio, [batch, num_samples] or [batch, num_samples, channels].
+          **kwargs: of keras.layers.Layer.
+
+        Raises:
+          ModelFileError: if a file is missing or damaged, the graph does not
+            lead from the one tensor to the other, or a variable can't be right.
+        """
+        prefix = Path(prefix)
+        path = checkpoint.find_graph(prefix)
+        if path is None:
+            raise errors.ModelFileError(f"{prefix}: has no original graph (infer.meta) beside it")
+        graph = checkpoint.read_graph(path)
+        latent, audio = _tensor(path, graph, latent_tensor), _tensor(path, graph, audio_tensor)
+        operations = _operations_between(path, latent, audio)
+        values = _read_variables(prefix, graph, [op for op in operations if op.type in _VARIABLES])
+        variables = {name: tf.Variable(value, trainable=False) for name, value in values.items()}
+        function = _as_function(operations, latent, audio, variables)
+        rate = checkpoint.read_sample_rate(prefix)
+        super().__init__(function, latent.shape, path, sample_rate=rate, **kwargs)
+        self._frozen = list(variables.values())  # so that a SavedModel takes them along
+
+
+def _tensor(path: Path, graph: tf.Graph, name: str) -> tf.Tensor:
+    try:
+        return graph.get_tensor_by_name(name)
+    except (KeyError, ValueError, TypeError) as error:
+        raise errors.ModelFileError(f"{path}: has no tensor {name!r}; name the right one") from error
+
+
+def _operations_between(path: Path, latent: tf.Tensor, audio: tf.Tensor) -> list[tf.Operation]:
+    """Returns what computes the audio from the latent vectors, that tensor's own operation left out."""
+    found, pending = {latent.op}, [audio.op]
+    reached = False
+    while pending:
+        operation = pending.pop()
+        if operation in found:
+            continue
+        found.add(operation)
+        reached |= any(tensor is latent for tensor in operation.inputs)
+        pending += [tensor.op for tensor in operation.inputs] + operation.control_inputs
+        if operation.type == "Placeholder":
+            raise errors.ModelFileError(
+                f"{path}: {audio.name} needs {operation.name}:0 fed too; use a graph for inference"
+            )
+    if not reached:
+        raise errors.ModelFileError(
+            f"{path}: {audio.name} does not depend on {latent.name}; name other tensors"
+        )
+    return [op for op in audio.graph.get_operations() if op in found and op is not latent.op]
+
+
+def _read_variables(prefix: Path, graph: tf.Graph, operations: list[tf.Operation]) -> dict[str, np.ndarray]:
+    """Returns the values of a graph's variables by the variables' names."""
+    stored = _stored_names(graph)
+    names = {op.name: stored.get(op.name, op.name) for op in operations}
+    shapes = checkpoint.read_shapes(prefix)
+    for operation in operations:
+        name = names[operation.name]
+        expected = tuple(dim.size for dim in operation.get_attr("shape").dim)
+        checkpoint.check_shape(prefix, name, shapes.get(name), expected)
+    values = checkpoint.read_variables(prefix, names.values())
+    return {name: values[names[name]] for name in names}
+
+
+def _stored_names(graph: tf.Graph) -> dict[str, str]:
+    """Returns under which names the graph's saver keeps its variables (averaged ones often have another)."""
+    stored = {}
+    for restore in (op for op in graph.get_operations() if op.type == "RestoreV2"):
+        for name, value in zip(tf.get_static_value(restore.inputs[1]), restore.outputs):
+            consumers = value.consumers()
+            while consumers and consumers[0].type == "Identity":
+                consumers = consumers[0].outputs[0].consumers()
+            stored.update({assign.inputs[0].op.name: name.decode() for assign in consumers[:1]})
+    return stored
+
+
+def _as_function(operations: list[tf.Operation], latent: tf.Tensor, audio: tf.Tensor, variables: dict):
+    """Returns a function, latent vectors -> audio, of these operations with these variables (by name)."""
+    graph_def = audio.graph.as_graph_def()  # for its versions and its library of functions
+    del graph_def.node[:]
+    graph_def.node.extend(op.node_def for op in operations if op.type not in _VARIABLES)
+    for node in graph_def.node:
+        node.attr.pop("_class", None)  # placement beside variables that are no longer part of the graph
+
+    @tf.function(input_signature=[tf.TensorSpec(latent.shape, latent.dtype)])
+    def generate(z):
+        inputs = {latent.name: z}
+        for operation in operations:
+            if operation.type in _VARIABLES:
+                variable = variables[operation.name]
+                by_handle = operation.type == "VarHandleOp"
+                inputs[operation.outputs[0].name] = tf.identity(variable.handle if by_handle else variable)
+        return tf.graph_util.import_graph_def(graph_def, inputs, [audio.name], name="")[0]
+
+    return generate.get_concrete_function()

@@ -1,0 +1,51 @@
+"""What an inversion returns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+#: Every word that `InversionResult.status` may hold.
+STATUSES = ("converged", "ran out", "failed", "encoded", "not finite")
+
+
+@dataclasses.dataclass(frozen=True)
+class InversionResult:
+    """Recovered latents of n clips, and how each of them came about.
+
+    Attributes:
+      latents: float32 [n, latent_dim]; rows of NaN for clips that could not be inverted.
+      audio: float32 [n, num_samples], the reconstructions: generator(latents).
+      objective: float32 [n], value of the last stage's objective at `latents`.
+      steps: int32 [n], iterations of the refinement (0 without one).
+      evaluations: int32 [n], forward passes of the generator that were spent on the clip.
+      status: n words of `STATUSES`: whether the refinement converged, ran out of iterations or could
+        not go on; "encoded" without a refinement; "not finite" for a clip that holds NaN or infinity.
+      clip_seconds: float32 [n], wall time, a batch's being shared out by evaluations.
+      names: n names of clips when they were given as paths, else None.
+      trace: n arrays [k, 2] of (iteration, objective) when asked for, else None.
+      error_bars: float32 [n, latent_dim], standard deviation of each component of the latent vector that
+        the residual and the generator's Jacobian leave open; None unless the refinement is Gauss-Newton.
+    """
+
+    latents: np.ndarray
+    audio: np.ndarray
+    objective: np.ndarray
+    steps: np.ndarray
+    evaluations: np.ndarray
+    status: np.ndarray
+    clip_seconds: np.ndarray
+    names: list[str] | None = None
+    trace: list[np.ndarray] | None = None
+    error_bars: np.ndarray | None = None
+
+    @property
+    def converged(self) -> np.ndarray:
+        """Bool [n]: the refinement met its tolerance; without one, the clip was encoded."""
+        return np.isin(self.status, ("converged", "encoded"))
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the whole inversion."""
+        return float(self.clip_seconds.sum())

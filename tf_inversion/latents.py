@@ -1,0 +1,37 @@
+"""Latent vectors: drawn, turned into clips, kept in files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from tf_inversion import paths
+from tf_inversion.generators.base import Generator
+
+
+def draw_latents(num: int, latent_dim: int, seed: int) -> np.ndarray:
+    """Draws latent vectors float32 [num, latent_dim], uniform in [-1, 1] (paper, section 3.2.1)."""
+    return np.random.default_rng(seed).uniform(-1, 1, (num, latent_dim)).astype(np.float32)
+
+
+def synthesize(
+    generator: Generator,
+    latents: np.ndarray,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> Iterator[np.ndarray]:
+    """Yields generator(latents) clip by clip, float32 [num_samples], made in batches."""
+    for start in progress(range(0, len(latents), batch_size)):
+        yield from generator(latents[start : start + batch_size]).numpy()
+
+
+def save_latents(path: str | os.PathLike, latents: np.ndarray, names: Sequence[str]) -> None:
+    """Writes `latents` [n, latent_dim] and the n `names` of their clips to an .npz file.
+
+    Read it by np.load(path): nothing in it is pickled.
+    """
+    with paths.writing(path) as unfinished:
+        np.savez(unfinished, latents=np.asarray(latents, np.float32), names=np.asarray(names, np.str_))

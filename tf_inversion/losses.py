@@ -1,0 +1,41 @@
+"""The paper's losses (section 3.2.1), one definition each.
+
+Training, optimisation and metrics share them. Each returns one value per clip,
+[batch]; training takes their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+
+def _mean_per_clip(x: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.reshape(x, [tf.shape(x)[0], -1]), axis=1)
+
+
+def latent_mse(latents: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+    """Mean squared error between latent vectors [batch, latent_dim]."""
+    return _mean_per_clip(tf.math.squared_difference(latents, predicted))
+
+
+def perceptual_loss(features: Sequence[tf.Tensor], reconstructed: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Mean squared difference of a classifier's activations, averaged over its layers.
+
+    Args:
+      features: activations [batch, ...] of the clips, layer by layer.
+      reconstructed: the same layers' activations of the reconstructions.
+    """
+    differences = [tf.math.squared_difference(a, b) for a, b in zip(features, reconstructed)]
+    return tf.add_n([_mean_per_clip(difference) for difference in differences]) / len(differences)
+
+
+def waveform_mse(audio: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """Mean squared error between waveforms [batch, num_samples]."""
+    return _mean_per_clip(tf.math.squared_difference(audio, reconstructed))
+
+
+def spectral_mae(spectrogram: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """Mean absolute error between spectrograms [batch, ...] (equation 1)."""
+    return _mean_per_clip(tf.abs(spectrogram - reconstructed))

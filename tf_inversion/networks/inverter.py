@@ -1,0 +1,64 @@
+"""The inverse mapping model: a ResNet-18 from a clip to its latent vector (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import keras
+
+from tf_inversion.audio.spectrogram import Spectrogram
+from tf_inversion.networks.resnet import resnet18
+
+
+@keras.saving.register_keras_serializable("tf_inversion")
+class Inverter(keras.Model):
+    """Predicts latents: audio [batch, num_samples] -> z [batch, latent_dim].
+
+    The spectrogram is computed inside, so that an exported model takes raw audio.
+
+    Args:
+      latent_dim: size of the generator's latent space, the ResNet's number of classes.
+      width: channels of the ResNet's first stage; 64 in the paper.
+      spectrogram: the front end, see `Spectrogram`.
+      num_samples, sample_rate: of the clips.
+      peak: level that its training clips were scaled to; 0 for untouched.
+      dtype: Keras dtype policy to compute in, for example "mixed_float16". It is
+        not saved: a loaded model computes in float32.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 100,
+        width: int = 64,
+        spectrogram: str = "log_magnitude",
+        num_samples: int = 16384,
+        sample_rate: int = 16000,
+        peak: float = 0.0,
+        dtype: str | None = None,
+        name: str = "inverter",
+    ):
+        super().__init__(name=name)
+        self._config = {
+            "latent_dim": latent_dim,
+            "width": width,
+            "spectrogram": spectrogram,
+            "num_samples": num_samples,
+            "sample_rate": sample_rate,
+            "peak": peak,
+            "name": name,
+        }
+        self.latent_dim = latent_dim
+        self.num_samples = num_samples
+        self.sample_rate = sample_rate
+        self.peak = peak
+
+        audio = keras.Input((num_samples,), name="audio")
+        image = Spectrogram(spectrogram, name="spectrogram")(audio)
+        embedding = resnet18(image, width, dtype)["embedding"]
+        latents = keras.layers.Dense(latent_dim, dtype="float32", name="latents")(embedding)
+        self.network = keras.Model(audio, latents, name="network")
+        self.built = True
+
+    def call(self, audio, training=False):
+        return self.network(audio, training=training)
+
+    def get_config(self):
+        return dict(self._config)

@@ -1,0 +1,48 @@
+"""Loads trained inverters and classifiers, embedded or the user's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import keras
+
+from tf_inversion import errors, paths
+from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.inverter import Inverter
+
+
+def load_inverter(path: str | os.PathLike | None = None) -> Inverter:
+    """Loads an inverter saved by `train_inverter`; by default the embedded one.
+
+    Raises:
+      ModelFileError: if the file is missing, damaged or not an inverter.
+    """
+    return _load(path or paths.embedded("inverter.keras"), Inverter)
+
+
+def load_classifier(path: str | os.PathLike | None = None) -> Classifier:
+    """Loads a classifier saved by `train_classifier`; by default the embedded one.
+
+    Raises:
+      ModelFileError: if the file is missing, damaged or not a classifier.
+    """
+    return _load(path or paths.embedded("classifier.keras"), Classifier)
+
+
+def _load(path: str | os.PathLike, kind: type[keras.Model]) -> keras.Model:
+    path, noun = Path(path), kind.__name__.lower()
+    if not path.exists():
+        raise errors.ModelFileError(f"{path}: no such file; give a file that train_{noun} wrote (.keras)")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zip, HDF5, JSON and Keras errors: any of them means a bad file
+        raise errors.ModelFileError(f"{path}: not a readable Keras model ({_first_line(error)})") from error
+    if not isinstance(model, kind):
+        raise errors.ModelFileError(f"{path}: holds a {type(model).__name__}, not the {noun} that is needed")
+    model.trainable = False
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,46 @@
+"""Where the embedded models lie, and how output files come into being."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tf_inversion import errors
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def embedded(name: str) -> Path:
+    """Returns the path of an embedded model or folder of saved_models/.
+
+    In an installed package saved_models/ lies inside it, in a checkout beside.
+
+    Raises:
+      ModelFileError: if there is none of that name.
+    """
+    for home in (_PACKAGE, _PACKAGE.parent):
+        if (path := home / "saved_models" / name).exists():
+            return path
+    raise errors.ModelFileError(f"saved_models/{name}: not in this installation; reinstall tf-inversion")
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields a path beside `path` to write to, renamed into it at the end.
+
+    Works for a file or a folder. If the block raises, nothing is left behind
+    and what was at `path` before is still there.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Inside a fresh folder the name and its suffix stay as they are: writers choose a format by them.
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield folder / path.name
+        if path.is_dir():
+            os.replace(path, folder / "previous")
+        os.replace(folder / path.name, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

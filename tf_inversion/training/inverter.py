@@ -1,0 +1,226 @@
+"""Trains the inverse mapping model (paper, sections 3.2 and 4.1)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_inversion import losses
+from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
+from tf_inversion.audio.spectrogram import Spectrogram
+from tf_inversion.generators.base import Generator
+from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.inverter import Inverter
+from tf_inversion.training import distribution, loop
+
+_VALIDATION_LATENTS = 256
+_ILLUSTRATED = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """The weights of the paper's losses (section 3.2.1), which adds them one to one.
+
+    Attributes:
+      latent_weight: of the latent MSE, on synthesized clips. With 0 the inverter
+        learns from reconstruction alone, like the auto-encoders of section 2.
+      perceptual_weight: of the perceptual loss, on real and synthesized clips.
+      features: which activations to compare, a name in `classifier.FEATURES`.
+    """
+
+    latent_weight: float = 1.0
+    perceptual_weight: float = 1.0
+    features: str = "blocks"
+
+
+class InverterTrainer:
+    """The training step: one real batch, then one synthesized one, each with an update.
+
+    Args:
+      inverter: the model to train.
+      generator: frozen.
+      classifier: frozen; gives the perceptual loss.
+      optimizer: updates the inverter, twice a step.
+      objective: weights of the losses.
+      batch_size: of each of the two batches, over all replicas.
+      strategy: the distribution strategy that the models were made in.
+    """
+
+    def __init__(
+        self,
+        inverter: Inverter,
+        generator: Generator,
+        classifier: Classifier,
+        optimizer: keras.Optimizer,
+        objective: Objective,
+        batch_size: int,
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self._inverter = inverter
+        self._generator = generator
+        self._classifier = classifier
+        self._optimizer = optimizer
+        self._objective = objective
+        self._batch_size = batch_size
+        self.train_step = distribution.distributed(strategy or tf.distribute.get_strategy(), self._step)
+
+    def _step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Updates on batch["audio"], real clips, if there are any, then on batch["latents"]."""
+        metrics, loss = {}, 0.0
+        if "audio" in batch:
+            metrics["real/loss"], metrics["real/perceptual"], _ = self._update(batch["audio"])
+            loss += metrics["real/loss"]
+        audio = self._generator(batch["latents"])
+        metrics["synthesized/loss"], metrics["synthesized/perceptual"], metrics["synthesized/latent"] = (
+            self._update(audio, batch["latents"])
+        )
+        return {"loss": loss + metrics["synthesized/loss"], **metrics}
+
+    def _update(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
+        features = self._classifier.features(audio, self._objective.features)
+        variables = self._inverter.trainable_variables
+        with tf.GradientTape() as tape:
+            predicted = self._inverter(audio, training=True)
+            terms = self._terms(features, latents, predicted)
+            # Each replica's share of the whole batch's mean, so that the replicas' sum is the mean.
+            loss, perceptual, latent = (tf.reduce_sum(term) / self._batch_size for term in terms)
+            scaled = self._optimizer.scale_loss(loss)
+        self._optimizer.apply(tape.gradient(scaled, variables), variables)
+        return loss, perceptual, latent
+
+    def _terms(self, features, latents, predicted) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the loss and its two unweighted terms, each [batch]."""
+        reconstructed = self._classifier.features(self._generator(predicted), self._objective.features)
+        perceptual = losses.perceptual_loss(features, reconstructed)
+        latent = tf.zeros_like(perceptual) if latents is None else losses.latent_mse(latents, predicted)
+        loss = self._objective.perceptual_weight * perceptual + self._objective.latent_weight * latent
+        return loss, perceptual, latent
+
+    @tf.function(reduce_retracing=True)
+    def evaluate(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
+        """In inference mode: the predicted latents, and the loss and its terms, each [batch]."""
+        predicted = self._inverter(audio, training=False)
+        features = self._classifier.features(audio, self._objective.features)
+        return predicted, *self._terms(features, latents, predicted)
+
+
+def train_inverter(
+    run: loop.Run,
+    inverter: Inverter,
+    generator: Generator,
+    classifier: Classifier,
+    train_clips: ClipList | None,
+    valid_clips: ClipList | None,
+    *,
+    objective: Objective | None = None,
+    batch_size: int = 64,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
+    seed: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
+) -> loop.Metrics:
+    """Trains an inverter with Adam on real and synthesized clips in turn.
+
+    Args:
+      run: where and how long.
+      inverter: the model; with `strategy`, made in its scope, like the others.
+      generator, classifier: frozen.
+      train_clips, valid_clips: real clips; None trains on synthesized ones only.
+      objective: weights of the losses; the paper's by default.
+      batch_size: real and synthesized clips per step, each.
+      learning_rate: a number or a schedule over updates, two of which make a step.
+      seed: of the latents and the clips' order.
+      strategy: where the steps run; default: one device.
+
+    Returns:
+      The validation metrics of the best epoch: "loss" and its terms, and
+      "latent_correlation" between true and predicted latents.
+
+    Raises:
+      TrainingError: see `loop.fit`.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    objective = objective or Objective()
+    shape = {"num_samples": inverter.num_samples, "sample_rate": inverter.sample_rate}
+    train_clips, valid_clips = (clips and check_clips(clips, **shape) for clips in (train_clips, valid_clips))
+    prepare = {"batch_size": batch_size, "peak": inverter.peak, **shape}
+    with strategy.scope():
+        optimizer = keras.optimizers.Adam(learning_rate)
+        if inverter.network.get_layer("conv").compute_dtype == "float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(inverter.trainable_variables)
+    trainer = InverterTrainer(inverter, generator, classifier, optimizer, objective, batch_size, strategy)
+
+    def batches(start: int):
+        latents = tf.data.Dataset.counter(start).map(
+            lambda step: latents_of_step(batch_size, generator.latent_dim, seed, step)
+        )
+        if train_clips is None:
+            dataset = latents.map(lambda z: {"latents": z})
+        else:
+            clips = clip_dataset(
+                train_clips, **prepare, shuffle_seed=seed, start=start, repeat=True, drop_remainder=True
+            )
+            dataset = tf.data.Dataset.zip((clips, latents)).map(
+                lambda clip, z: {"audio": clip[0], "latents": z}
+            )
+        return strategy.experimental_distribute_dataset(dataset.prefetch(2))
+
+    validation_latents = latents_of_step(_VALIDATION_LATENTS, generator.latent_dim, seed, -1)
+
+    def validate() -> loop.Metrics:
+        metrics = {}
+        if valid_clips is not None:
+            terms = [trainer.evaluate(audio)[1:3] for audio, _ in clip_dataset(valid_clips, **prepare)]
+            loss, perceptual = (float(np.mean(np.concatenate(term))) for term in zip(*terms))
+            metrics |= {"real/loss": loss, "real/perceptual": perceptual}
+        results = []
+        for latents in tf.data.Dataset.from_tensor_slices(validation_latents).batch(batch_size):
+            results.append(trainer.evaluate(generator(latents), latents))
+        predicted, loss, perceptual, latent = (np.concatenate(result) for result in zip(*results))
+        correlation = np.corrcoef(validation_latents.numpy().ravel(), predicted.ravel())[0, 1]
+        metrics |= {
+            "synthesized/loss": float(np.mean(loss)),
+            "synthesized/perceptual": float(np.mean(perceptual)),
+            "synthesized/latent": float(np.mean(latent)),
+            "synthesized/latent_correlation": float(correlation),
+        }
+        total = metrics.get("real/loss", 0.0) + metrics["synthesized/loss"]
+        return {"loss": total, **metrics}
+
+    def illustrate() -> None:
+        show_reconstructions("synthesized", generator(validation_latents[:_ILLUSTRATED]), inverter, generator)
+        if valid_clips is not None:
+            audio, _ = next(iter(clip_dataset(valid_clips, **prepare)))
+            show_reconstructions("real", audio[:_ILLUSTRATED], inverter, generator)
+
+    return loop.fit(
+        run,
+        model=inverter,
+        optimizer=optimizer,
+        batches=batches,
+        train_step=trainer.train_step,
+        validate=validate,
+        illustrate=illustrate,
+        clips_per_step=batch_size * (1 if train_clips is None else 2),
+    )
+
+
+def latents_of_step(count: int, latent_dim: int, seed: int, step: int | tf.Tensor) -> tf.Tensor:
+    """Draws latents [count, latent_dim] uniformly from [-1, 1], the same for the same seed and step."""
+    return tf.random.stateless_uniform([count, latent_dim], tf.stack([seed, step]), -1.0, 1.0)
+
+
+def show_reconstructions(kind: str, audio: tf.Tensor, inverter: Inverter, generator: Generator) -> None:
+    """Writes clips over their reconstructions to TensorBoard, as sound and as spectrograms."""
+    both = tf.concat([audio, generator(inverter(audio, training=False))], axis=0)
+    tf.summary.audio(
+        f"{kind}/clips_then_reconstructions", both[..., tf.newaxis], inverter.sample_rate, max_outputs=len(both)
+    )
+    images = tf.reverse(tf.transpose(Spectrogram()(both), [0, 2, 1, 3]), axis=[1])
+    low, high = tf.reduce_min(images), tf.reduce_max(images)
+    rows = tf.concat(tf.unstack((images - low) / (high - low)), axis=1)
+    halves = tf.split(rows, 2, axis=1)
+    tf.summary.image(f"{kind}/clips_over_reconstructions", tf.concat(halves, axis=0)[tf.newaxis])

@@ -1,0 +1,210 @@
+"""The loop that every training shares: resume, validate, keep the best.
+
+All randomness is a function of the seed and the step, so a run that was killed
+and started again continues as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_inversion import errors, paths
+
+Metrics = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Where and how long a training runs.
+
+    Attributes:
+      output_dir: folder for the checkpoints, the weights, history.csv and TensorBoard's logs.
+      epochs, steps_per_epoch: the length.
+      settings: what shapes the result; a run is resumed only with the same settings.
+      resume: whether to go on from the last checkpoint, if there is one.
+      checkpoint_minutes: a kill loses at most this much work.
+      progress: makes a bar for an epoch, called like `tqdm.tqdm(total=, initial=, desc=)`.
+    """
+
+    output_dir: Path
+    epochs: int
+    steps_per_epoch: int
+    settings: Mapping[str, Any]
+    resume: bool = True
+    checkpoint_minutes: float = 5.0
+    progress: Callable[..., Any] | None = None
+
+
+def fit(
+    run: Run,
+    *,
+    model: keras.Model,
+    optimizer: keras.Optimizer,
+    batches: Callable[[int], Iterable],
+    train_step: Callable[[Any], Mapping[str, tf.Tensor]],
+    validate: Callable[[], Metrics],
+    clips_per_step: int,
+    illustrate: Callable[[], None] | None = None,
+) -> Metrics:
+    """Trains `model` and returns the validation metrics of its best epoch.
+
+    Args:
+      run: the length and the place.
+      model: saved as <name>.keras (least validation loss) and <name>_last.keras.
+      optimizer: its slots are checkpointed with the model.
+      batches: gives the batches from a global step on, without end.
+      train_step: takes a batch, updates the model, returns metrics, "loss" among them.
+      validate: metrics of the model in inference mode, "loss" among them.
+      clips_per_step: for the speed in the progress bar.
+      illustrate: writes images and audio to TensorBoard, once an epoch.
+
+    Raises:
+      TrainingError: if a loss or a weight is not finite (the last good weights
+        stay), or the folder holds a run of other settings.
+    """
+    output_dir = Path(run.output_dir)
+    _check_settings(output_dir, run)
+    state = tf.train.Checkpoint(
+        step=tf.Variable(0, dtype=tf.int64),
+        best=tf.Variable(math.inf, dtype=tf.float64),
+        model=model,
+        optimizer=optimizer,
+    )
+    manager = tf.train.CheckpointManager(state, str(output_dir / "checkpoints"), max_to_keep=2)
+    if run.resume and manager.latest_checkpoint:
+        state.restore(manager.latest_checkpoint).assert_consumed()
+    history = _History(output_dir / "history.csv", first_epoch=int(state.step) // run.steps_per_epoch + 1)
+    writer = tf.summary.create_file_writer(str(output_dir / "logs"))
+    total_steps = run.epochs * run.steps_per_epoch
+
+    with writer.as_default():
+        iterator = iter(batches(int(state.step)) if int(state.step) < total_steps else ())
+        while int(state.step) < total_steps:
+            epoch = int(state.step) // run.steps_per_epoch + 1
+            started = time.monotonic()
+            metrics = _train_epoch(run, epoch, iterator, train_step, state, manager, clips_per_step)
+            metrics |= {f"validation/{name}": value for name, value in validate().items()}
+            _check_finite(metrics, int(state.step))
+            for name, value in metrics.items():
+                tf.summary.scalar(name, value, step=epoch)
+            if illustrate:
+                tf.summary.experimental.set_step(epoch)
+                illustrate()
+            if metrics["validation/loss"] < float(state.best):
+                state.best.assign(metrics["validation/loss"])
+                _save_model(model, output_dir / f"{model.name}.keras")
+            _save_model(model, output_dir / f"{model.name}_last.keras")
+            history.append({"epoch": epoch, **metrics, "seconds": time.monotonic() - started})
+            _save_checkpoint(manager, model)
+            writer.flush()
+    return history.best()
+
+
+def _train_epoch(run, epoch, iterator, train_step, state, manager, clips_per_step) -> Metrics:
+    """Runs what is left of an epoch; returns the means of its metrics."""
+    done = int(state.step) % run.steps_per_epoch
+    bar = run.progress and run.progress(
+        total=run.steps_per_epoch, initial=done, desc=f"epoch {epoch}/{run.epochs}", unit="step"
+    )
+    sums: Metrics = {}
+    saved = started = time.monotonic()
+    try:
+        for count in range(1, run.steps_per_epoch - done + 1):
+            metrics = {name: float(value) for name, value in train_step(next(iterator)).items()}
+            _check_finite(metrics, int(state.step))
+            state.step.assign_add(1)
+            sums = {name: sums.get(name, 0.0) + value for name, value in metrics.items()}
+            if bar:
+                speed = count * clips_per_step / (time.monotonic() - started)
+                bar.set_postfix_str(f"loss {sums['loss'] / count:.4f}, {speed:.0f} clips/s", refresh=False)
+                bar.update()
+            if time.monotonic() - saved > 60 * run.checkpoint_minutes:
+                _save_checkpoint(manager, state.model)
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        _save_checkpoint(manager, state.model)
+        raise
+    finally:
+        if bar:
+            bar.close()
+    return {name: value / (run.steps_per_epoch - done) for name, value in sums.items()}
+
+
+def _check_finite(metrics: Metrics, step: int) -> None:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise errors.TrainingError(
+                f"{name} is {value} at step {step}: training stopped, the last good weights are kept; "
+                "try a smaller --learning_rate"
+            )
+
+
+def _save_checkpoint(manager: tf.train.CheckpointManager, model: keras.Model) -> None:
+    """Saves the run's state, unless the last update has spoilt the weights."""
+    for weight in model.weights:
+        if not np.all(np.isfinite(weight.numpy())):
+            raise errors.TrainingError(
+                f"weight {weight.path} is not finite: training stopped, the last good weights are kept; "
+                "try a smaller --learning_rate"
+            )
+    manager.save()
+
+
+def _save_model(model: keras.Model, path: Path) -> None:
+    with paths.writing(path) as temporary:
+        model.save(temporary)
+
+
+def _check_settings(output_dir: Path, run: Run) -> None:
+    """Remembers a new run's settings; refuses to resume a run of other settings."""
+    path = output_dir / "settings.json"
+    settings = {name: value for name, value in sorted(run.settings.items())}
+    if run.resume and path.exists():
+        before = json.loads(path.read_text())
+        for name in sorted({*before, *settings}):
+            if before.get(name) != settings.get(name):
+                raise errors.TrainingError(
+                    f"{output_dir}: holds a run with --{name}={before.get(name)}, this one has "
+                    f"--{name}={settings.get(name)}; choose another --output_dir, or --noresume to start over"
+                )
+        return
+    tf.io.gfile.makedirs(str(output_dir))
+    for leftover in (output_dir / "checkpoints", output_dir / "logs"):
+        if leftover.exists():
+            tf.io.gfile.rmtree(str(leftover))
+    (output_dir / "history.csv").unlink(missing_ok=True)
+    with paths.writing(path) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+class _History:
+    """history.csv: a row an epoch, rewritten whole so that a kill never tears it."""
+
+    def __init__(self, path: Path, first_epoch: int):
+        self._path = path
+        self._rows: list[dict[str, Any]] = []
+        if path.exists():
+            with path.open(newline="") as file:
+                rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+            self._rows = [{**row, "epoch": int(row["epoch"])} for row in rows if row["epoch"] < first_epoch]
+
+    def append(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        with paths.writing(self._path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+    def best(self) -> dict[str, Any]:
+        return min(self._rows, key=lambda row: row["validation/loss"])
