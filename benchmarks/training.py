@@ -19,8 +19,8 @@ flags.DEFINE_integer("runs", 5, "Counted iterations.")
 
 def main(_):
     import keras
-    import measure
 
+    import measure
     from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
     from tf_inversion.networks.classifier import Classifier
     from tf_inversion.networks.inverter import Inverter
@@ -39,8 +39,10 @@ def main(_):
     best = measure.matmul_gflops()
     elapsed = measure.seconds(lambda: float(trainer.train_step(batch)["loss"]), FLAGS.runs)
     work = measure.count_gflop(trainer.train_step, batch)
-    print(f"| batch {FLAGS.batch_size}, inverter {FLAGS.inverter_width}, classifier {FLAGS.classifier_width}, "
-          f"generator {FLAGS.generator_dim} | |\n|---|---|")
+    print(
+        f"| batch {FLAGS.batch_size}, inverter {FLAGS.inverter_width}, classifier {FLAGS.classifier_width}, "
+        f"generator {FLAGS.generator_dim} | |\n|---|---|"
+    )
     print(f"| seconds per iteration | {elapsed:.3f} |")
     print(f"| GFLOP per iteration | {work:.0f} |")
     print(f"| GFLOP/s | {work / elapsed:.0f} |")

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
         datasets.DATASETS[FLAGS.dataset],
         output_dir,
         FLAGS.archive,
-        functools.partial(tqdm, disable=FLAGS.quiet, leave=False),
+        functools.partial(tqdm, disable=FLAGS.quiet, delay=1, leave=False),
     )
     print(f"{output_dir}: {', '.join(f'{number} clips to {split}' for split, number in counts.items())}")
 

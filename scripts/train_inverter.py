@@ -27,7 +27,10 @@ flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "How the learn
 flags.DEFINE_bool("synthesized_only", False, "Train on synthesized clips alone: no data set is needed.")
 flags.DEFINE_bool("mixed_precision", False, "Compute in float16 on a GPU, in bfloat16 on a CPU.")
 flags.DEFINE_enum(
-    "strategy", "default", ["default", "mirrored", "multi_worker"], "One device, all GPUs, or several machines."
+    "strategy",
+    "default",
+    ["default", "mirrored", "multi_worker"],
+    "One device, all GPUs, or several machines.",
 )
 
 

@@ -130,13 +130,13 @@ def test_improbable_sizes_are_refused(tmp_path):
         downloads.unpack(archive, tmp_path / "out", WANTED)
 
 
-@pytest.mark.parametrize("damage", ["missing", "not an archive", "cut off"])
+@pytest.mark.parametrize("damage", ["not an archive", "cut off"])
 def test_damaged_archives_are_told(tmp_path, damage):
     path = tmp_path / "data.tar.gz"
     if damage == "not an archive":
         path.write_bytes(b"<html>sign in first</html>" * 50)
-    elif damage == "cut off":
+    else:
         whole = tar(path, *((f"clips/{i}.wav", bytes(range(256)) * 20) for i in range(50))).read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(errors.DatasetError, match=r"data\.tar\.gz: missing or damaged"):
+    with pytest.raises(errors.DatasetError, match=r"data\.tar\.gz: damaged"):
         downloads.unpack(path, tmp_path / "out", WANTED)

@@ -10,9 +10,7 @@ def _numpy_stft(clip: np.ndarray) -> np.ndarray:
     """The definition, frame by frame: periodic Hann window of 256, hop 128, zeros after the end."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
     padded = np.pad(clip, (0, 256))
-    return np.stack(
-        [np.fft.rfft(window * padded[start : start + 256]) for start in range(0, len(clip), 128)]
-    )
+    return np.stack([np.fft.rfft(window * padded[start : start + 256]) for start in range(0, len(clip), 128)])
 
 
 @pytest.mark.parametrize("num_samples", [16384, 16000])
@@ -38,6 +36,9 @@ def test_gradient_is_finite_on_silence():
 
 
 def test_survives_its_config_and_refuses_unknown_kinds():
-    assert keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Spectrogram("real"))).kind == "real"
+    assert (
+        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Spectrogram("real"))).kind
+        == "real"
+    )
     with pytest.raises(ValueError, match="kind must be one of"):
         Spectrogram("mel")

@@ -173,7 +173,9 @@ def test_markdown(rows):
     table = [line for line in lines[lines.index(header) :] if line.startswith("|")][: len(rows) + 4]
     assert len({len(line) for line in table}) == 1, "columns line up"
     assert "accuracy" not in header
-    paper = next(line for line in table if line.startswith("| paper: encoder"))
+    encoder = next(i for i, line in enumerate(table) if line.startswith("| encoder"))
+    paper = table[encoder + 1]
+    assert "(paper)" in paper
     assert "0.00196" in paper
     assert "0.9731" in paper
     assert "7.50 ± 0.288" in paper

@@ -70,11 +70,13 @@ def test_damaged_checkpoint_is_refused_by_name(flat_folder, suffix, damage, orig
     if damage == "missing":
         path.unlink()
     else:
-        kept = {"empty": 0, "truncated": len(contents) // 4, "flipped": len(contents)}[damage]
+        kept = {"empty": 0, "truncated": len(contents) - 4, "flipped": len(contents)}[damage]
         path.write_bytes(contents[:kept])
     with pytest.raises(errors.ModelFileError) as caught:
         load_generator(flat_folder / "model.ckpt", original_graph=original_graph)
     assert "model.ckpt" in str(caught.value)
+    if suffix != "index" and damage != "flipped":
+        assert "bytes instead of" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -213,6 +215,9 @@ def test_own_class_loads_by_name_and_from_its_keras_file(tmp_path, monkeypatch):
     again = load_generator("sines.keras")
     assert type(again).__name__ == "Sines"
     np.testing.assert_array_equal(again(np.ones([1, 2])), generator(np.ones([1, 2])))
+    keras.saving.get_custom_objects().pop("tests>Sines")
+    with pytest.raises(errors.ModelFileError, match=r"sines\.keras: .* not registered"):
+        load_generator("sines.keras")
     for name, message in {"NoGenerator": "derive the class", "Missing": "Missing"}.items():
         with pytest.raises(errors.ModelFileError, match=f"my_sines:{name}: .*{message}"):
             load_generator(f"my_sines:{name}")

@@ -53,7 +53,7 @@ def test_tables_md_is_printed_and_says_how_it_was_made(labelled_run):
     markdown = (folder / "tables.md").read_text(encoding="utf-8")
     assert markdown in result.stdout
     assert "evaluate_inversion" in markdown
-    assert "| paper: encoder" in markdown
+    assert "| (paper)" in markdown
     assert "8_noise_0.wav" in result.stderr
 
 

@@ -46,7 +46,7 @@ def test_offline_it_says_so_in_one_line_and_leaves_nothing(command, tmp_path, mo
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--archive=absent.tar.gz"], 1, "absent.tar.gz: missing"),
+        (["--archive=absent.tar.gz"], 1, "absent.tar.gz: no such file"),
         (["--dataset=mnist"], 1, "--dataset=mnist"),
         (["--data=fsdd"], 2, "data"),
         (["fsdd"], 1, "fsdd: not a flag"),

@@ -80,7 +80,7 @@ def _batch(frozen):
 
 
 def test_a_step_trains_the_inverter_and_nothing_else(frozen):
-    inverter, trainer = _trainer(frozen)
+    _, trainer = _trainer(frozen)
     generator, classifier = frozen
     before = [w.numpy() for w in generator.weights + classifier.weights]
     batch = {"latents": latents_of_step(4, 100, 0, 0)}

@@ -110,6 +110,8 @@ def prepare(
         if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
             raise errors.DatasetError(f"{output_dir}: holds other things already; name a new folder")
         if archive is not None:
+            if not Path(archive).is_file():
+                raise errors.DatasetError(f"{archive}: no such file; leave --archive out to download it")
             _unpack(dataset, Path(archive), output_dir, progress, _log.warning)
         else:
             _fetch(dataset, output_dir, progress)
@@ -152,7 +154,7 @@ def _unpack(
     complain: Callable[[str], None],
 ) -> None:
     what = f"{archive}: not what {dataset.url} should be (SHA-256 differs)"
-    if dataset.archive_sha256 and archive.is_file() and downloads.sha256(archive) != dataset.archive_sha256:
+    if dataset.archive_sha256 and downloads.sha256(archive) != dataset.archive_sha256:
         complain(what)
     with paths.writing(output_dir) as folder:
         folder.mkdir()

@@ -18,6 +18,7 @@ import math
 import os
 import struct
 import warnings
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -76,19 +77,24 @@ def open_audio(path: str, seconds: float | None = None) -> tuple[AudioFile, np.n
     Raises:
       AudioFileError: if it can't be read.
     """
-    header = files.read_header(path)
-    wanted = -1 if seconds is None else math.ceil(seconds * header.sample_rate)
-    samples, sample_rate = files.read_audio(path, wanted)
-    encoding = (header.container.replace("WAVEX", "WAV"), header.encoding)
-    decoder = _SOUNDFILE
-    if encoding in _NATIVE and _harmless(path, header, len(samples)) and tensorflow_io():
-        try:
-            native = _scaled(_raw(os.fsencode(path), encoding).numpy(), encoding).mean(axis=1)[: len(samples)]
-            if len(native) == len(samples) and np.abs(native - samples).max() < _SAME:
-                decoder = 1 + list(_NATIVE).index(encoding)
-        except tf.errors.OpError as error:
-            _log.debug("%s: tensorflow-io can't decode it (%s)", path, error)
-    return AudioFile(path, sample_rate, header.num_frames, len(samples), decoder), samples
+    with files.opened(path) as sound:
+        wanted = -1 if seconds is None else math.ceil(seconds * sound.samplerate)
+        samples = files.averaged(sound, wanted)
+        found = AudioFile(path, sound.samplerate, sound.frames, len(samples), _SOUNDFILE)
+        encoding = (sound.format.replace("WAVEX", "WAV"), sound.subtype)
+    if encoding not in _NATIVE or found.num_frames > _LONG * len(samples) or not tensorflow_io():
+        return found, samples
+    contents = Path(path).read_bytes()
+    if not _harmless(contents):
+        return found, samples
+    try:
+        native = _scaled(_decoded(contents, encoding).numpy(), encoding).mean(axis=1)[: len(samples)]
+    except tf.errors.OpError as error:
+        _log.debug("%s: tensorflow-io can't decode it (%s)", path, error)
+        return found, samples
+    if len(native) == len(samples) and np.abs(native - samples).max() < _SAME:
+        found = dataclasses.replace(found, decoder=1 + list(_NATIVE).index(encoding))
+    return found, samples
 
 
 def decode(path: tf.Tensor, decoder: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
@@ -105,22 +111,18 @@ def decode(path: tf.Tensor, decoder: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
         return tf.numpy_function(_read, [path, wanted], tf.float32)
 
     def with_tensorflow_io(encoding: tuple[str, str]) -> tf.Tensor:
-        return tf.reduce_mean(_scaled(_raw(path, encoding), encoding), axis=1)
+        return tf.reduce_mean(_scaled(_decoded(tf.io.read_file(path), encoding), encoding), axis=1)
 
     native = [functools.partial(with_tensorflow_io, encoding) for encoding in _NATIVE]
     return tf.switch_case(decoder, [with_soundfile, *(native if tensorflow_io() else [])])[:wanted]
 
 
-def _harmless(path: str, header: files.Header, num_read: int) -> bool:
-    """Whether tensorflow-io can be let near: some damaged headers end the process or take all memory."""
-    if header.num_frames > _LONG * num_read:
-        return False
-    with open(path, "rb") as file:
-        start = file.read(36)
-    if not start.startswith(b"RIFF"):
+def _harmless(contents: bytes) -> bool:
+    """Whether a file can be given to tensorflow-io, which divides by a WAV file's number of bytes a frame."""
+    if not contents.startswith(b"RIFF"):
         return True
-    channels, block, bits = struct.unpack("<22xH8xHH", start)
-    return start[12:16] == b"fmt " and block == channels * bits // 8 > 0  # it divides by the block
+    channels, block, bits = struct.unpack_from("<22xH8xHH", contents.ljust(36))
+    return contents[12:16] == b"fmt " and block == channels * bits // 8 > 0
 
 
 @functools.cache
@@ -142,11 +144,10 @@ def _read(path: bytes, num_frames: int) -> np.ndarray:
     return files.read_audio(os.fsdecode(path), num_frames)[0]
 
 
-def _raw(path: bytes | tf.Tensor, encoding: tuple[str, str]) -> tf.Tensor:
-    """Decodes with tensorflow-io to [n, channels] of the file's own type."""
+def _decoded(contents: bytes | tf.Tensor, encoding: tuple[str, str]) -> tf.Tensor:
+    """Decodes with tensorflow-io to [n, channels] of the file's own sample type."""
     name, dtype, _, _ = _NATIVE[encoding]
     operation = getattr(tensorflow_io().audio, name)
-    contents = tf.io.read_file(path)
     return operation(contents, dtype=dtype) if dtype else operation(contents)
 
 

@@ -88,7 +88,7 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern, progress: Progress =
     pattern does not allow for is written, wherever the archive would have it.
 
     Raises:
-      DatasetError: if the archive is missing, damaged or improbably large.
+      DatasetError: if the archive is damaged or improbably large.
     """
     number = size = 0
     try:
@@ -102,8 +102,10 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern, progress: Progress =
             target.parent.mkdir(parents=True, exist_ok=True)
             with open(target, "wb") as file:
                 shutil.copyfileobj(contents(), file)
-    except (*_DAMAGED, FileNotFoundError) as error:
-        raise errors.DatasetError(f"{archive}: missing or damaged ({error}); download it again") from error
+    except _DAMAGED as error:
+        raise errors.DatasetError(
+            f"{archive}: damaged or no archive ({error}); download it again"
+        ) from error
     return number
 
 

@@ -7,7 +7,6 @@ which falls back to this.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,48 +37,34 @@ def read_audio(path: str | os.PathLike, num_frames: int = -1) -> tuple[np.ndarra
       AudioFileError: if the file is missing, damaged, empty, of an unknown
         format, or holds values that are not finite.
     """
-    with _opened(path) as file:
-        samples = file.read(num_frames, dtype="float32", always_2d=True)
-        sample_rate = file.samplerate
-    if not samples.size:
-        raise errors.AudioFileError(f"{path}: holds no audio; leave it out or record it again")
-    if not np.isfinite(samples).all():
-        raise errors.AudioFileError(f"{path}: holds values that are not finite; write it again")
-    return samples.mean(axis=1), sample_rate
-
-
-@dataclasses.dataclass(frozen=True)
-class Header:
-    """What a file says of itself: sample rate in Hz, length in samples, libsndfile's names of its format."""
-
-    sample_rate: int
-    num_frames: int
-    container: str
-    encoding: str
-
-
-def read_header(path: str | os.PathLike) -> Header:
-    """Reads no samples. Raises AudioFileError if the file is missing or of an unknown format."""
-    with _opened(path) as file:
-        return Header(file.samplerate, file.frames, file.format, file.subtype)
+    with opened(path) as file:
+        return averaged(file, num_frames), file.samplerate
 
 
 @contextlib.contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
+def opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
+    """Yields the open file; whatever turns out to be wrong with it is raised as AudioFileError."""
     if not Path(path).is_file():
         raise errors.AudioFileError(f"{path}: no such file")
     try:
         with soundfile.SoundFile(path) as file:
             yield file
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".")
+    except (soundfile.LibsndfileError, MemoryError, TypeError, ValueError) as error:
+        # The latter three: NumPy refuses the length in the header, soundfile a file without header.
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise errors.AudioFileError(
             f"{path}: not readable as audio ({reason}); convert it to WAV, FLAC, OGG or MP3"
         ) from error
-    except (MemoryError, ValueError) as error:  # NumPy's two ways to refuse the length in the header
-        raise errors.AudioFileError(
-            f"{path}: damaged, or too long for this machine's memory; cut it"
-        ) from error
+
+
+def averaged(file: soundfile.SoundFile, num_frames: int = -1) -> np.ndarray:
+    """Reads float32 [n] of an opened file, at most `num_frames`; see read_audio."""
+    samples = file.read(num_frames, dtype="float32", always_2d=True)
+    if not samples.size:
+        raise errors.AudioFileError(f"{file.name}: holds no audio; leave it out or record it again")
+    if not np.isfinite(samples).all():
+        raise errors.AudioFileError(f"{file.name}: holds values that are not finite; write it again")
+    return samples.mean(axis=1)
 
 
 def write_audio(

@@ -69,7 +69,7 @@ LEGEND = f"""\
 - z error, z corr: mean |z - z'| and correlation with the true latent vectors.
 - accuracy, agree: share to which the judge gives the label, or the word that it gives to the clip itself.
 - inception: score over {metrics.NUM_SPLITS} splits, at most a tenth of the number of clips.
-- "paper" rows: as printed there, with the official SC09 generator, another judge and another scale of SSIM.
+- (paper): printed there for the row above; the official SC09 generator, another judge and scale of SSIM.
 """
 
 
@@ -188,14 +188,14 @@ def to_markdown(tables: Mapping[str, Mapping[str, Mapping]]) -> str:
 
 
 def _table(kind: str, rows: Mapping[str, Mapping]) -> str:
-    lines = {}
+    lines = []
     for name, row in rows.items():
-        lines[name] = row
+        lines.append((name, row))
         if name in PAPER[kind]:
-            lines[f"paper: {name}"] = dict(zip(_PAPER_KEYS, PAPER[kind][name]))
+            lines.append(("(paper)", dict(zip(_PAPER_KEYS, PAPER[kind][name]))))
     columns = [column for column in _COLUMNS if any(row[column[0]] is not None for row in rows.values())]
     cells = [[kind, *(heading for _, heading, _ in columns)]]
-    for name, row in lines.items():
+    for name, row in lines:
         cells.append([name, *(_cell(row, key, template) for key, _, template in columns)])
     num_clips = next(iter(rows.values()))["num_clips"]
     return f"## {TITLES[kind]}: {num_clips}\n\n{layout(cells)}\n"

@@ -8,6 +8,8 @@ A WaveGAN download is flat (`infer.meta`, `model.ckpt.index`,
 from __future__ import annotations
 
 import contextlib
+import glob
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -86,10 +88,19 @@ def read_shapes(prefix: Path) -> dict[str, tuple[int, ...]]:
     """Returns the shape of every variable in a checkpoint.
 
     Raises:
-      ModelFileError: if a file is missing or damaged.
+      ModelFileError: if a file is missing, cut short or damaged.
     """
     with _damage_named(prefix):
-        return {name: tuple(shape) for name, shape in tf.train.list_variables(os.fspath(prefix))}
+        reader = tf.train.load_checkpoint(os.fspath(prefix))
+    shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
+    dtypes = reader.get_variable_to_dtype_map()
+    needed = sum(math.prod(shapes[name]) * dtypes[name].size for name in shapes if dtypes[name] != tf.string)
+    held = sum(map(os.path.getsize, glob.glob(f"{glob.escape(os.fspath(prefix))}.data-*")))
+    if held < needed:
+        raise errors.ModelFileError(
+            f"{prefix}.data-*: {held:,} bytes instead of {needed:,}; download it again"
+        )
+    return shapes
 
 
 def read_variables(prefix: Path, names: Iterable[str]) -> dict[str, np.ndarray]:

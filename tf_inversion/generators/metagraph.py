@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,19 +44,39 @@ class MetaGraphGenerator(base.FunctionGenerator):
           ModelFileError: if a file is missing or damaged, the graph does not
             lead from the one tensor to the other, or a variable can't be right.
         """
-        prefix = Path(prefix)
-        path = checkpoint.find_graph(prefix)
-        if path is None:
-            raise errors.ModelFileError(f"{prefix}: has no original graph (infer.meta) beside it")
-        graph = checkpoint.read_graph(path)
-        latent, audio = _tensor(path, graph, latent_tensor), _tensor(path, graph, audio_tensor)
-        operations = _operations_between(path, latent, audio)
-        values = _read_variables(prefix, graph, [op for op in operations if op.type in _VARIABLES])
-        variables = {name: tf.Variable(value, trainable=False) for name, value in values.items()}
-        function = _as_function(operations, latent, audio, variables)
-        rate = checkpoint.read_sample_rate(prefix)
-        super().__init__(function, latent.shape, path, sample_rate=rate, **kwargs)
-        self._frozen = list(variables.values())  # so that a SavedModel takes them along
+        frozen = freeze(prefix, latent_tensor, audio_tensor)
+        rate = checkpoint.read_sample_rate(Path(prefix))
+        super().__init__(frozen.function, frozen.input_shape, frozen.graph_file, sample_rate=rate, **kwargs)
+        self._frozen = frozen.variables  # so that a SavedModel takes them along
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenGraph:
+    """A part of a TensorFlow 1 graph as a function of one tensor, with what it needs to live."""
+
+    function: Callable[[tf.Tensor], tf.Tensor]
+    input_shape: tf.TensorShape
+    variables: list[tf.Variable]
+    graph_file: Path
+
+
+def freeze(prefix: str | os.PathLike, input_tensor: str, output_tensor: str) -> FrozenGraph:
+    """Returns the part of the graph beside a checkpoint that leads from one tensor to another.
+
+    Raises:
+      ModelFileError: see `MetaGraphGenerator`.
+    """
+    prefix = Path(prefix)
+    path = checkpoint.find_graph(prefix)
+    if path is None:
+        raise errors.ModelFileError(f"{prefix}: has no original graph (infer.meta) beside it")
+    graph = checkpoint.read_graph(path)
+    start, end = _tensor(path, graph, input_tensor), _tensor(path, graph, output_tensor)
+    operations = _operations_between(path, start, end)
+    values = _read_variables(prefix, graph, [op for op in operations if op.type in _VARIABLES])
+    variables = {name: tf.Variable(value, trainable=False) for name, value in values.items()}
+    function = _as_function(operations, start, end, variables)
+    return FrozenGraph(function, start.shape, list(variables.values()), path)
 
 
 def _tensor(path: Path, graph: tf.Graph, name: str) -> tf.Tensor:

@@ -23,9 +23,10 @@ import tensorflow as tf
 
 from tf_inversion.inversion import objectives
 
+ROUND_LENGTH = 40  # evaluations that one Jacobian serves
 _CHUNK = 8  # members whose tangents are in memory at once
-_DAMPING = 0.1  # times the objective, between these:
-_LEAST_DAMPING, _MOST_DAMPING = 1e-6, 1e-2
+_DAMPING = 1.0  # times the objective, between these:
+_LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-2
 
 
 def metric(objective: objectives.Objective) -> Callable:
@@ -42,7 +43,9 @@ def metric(objective: objectives.Objective) -> Callable:
         parts = []
         for first in range(0, len(latents), _CHUNK):
             part = slice(first, first + _CHUNK)
-            parts.append(inverse_hessian(latents[part], {k: t[part] for k, t in targets.items()}, value[part]))
+            parts.append(
+                inverse_hessian(latents[part], {k: t[part] for k, t in targets.items()}, value[part])
+            )
         return tf.concat(parts, 0)
 
     return by_chunks

@@ -67,11 +67,15 @@ PIECES = {
     "waveform": Piece("squared error over the clip's energy", lambda v: v.audio, relative=True),
     "waveform_mse": Piece("mean squared error", lambda v: v.audio),
     "waveform_mae": Piece("mean absolute error", lambda v: v.audio, power=1),
-    "real_part": Piece("MAE of the STFT's real part (equation 1, as run)", lambda v: tf.math.real(v.spectrum), 1),
+    "real_part": Piece(
+        "MAE of the STFT's real part (equation 1, as run)", lambda v: tf.math.real(v.spectrum), 1
+    ),
     "magnitude": Piece("MAE of the STFT's magnitude (equation 1)", lambda v: _magnitude(v.spectrum), 1),
     "log_magnitude": Piece("MAE of its logarithm", lambda v: tf.math.log(_magnitude(v.spectrum) + 1e-2), 1),
-    "log_mel": Piece("multi-resolution log-mel, squared", lambda v: _log_mels(v.audio, v.sample_rate)),
-    "perceptual": Piece("activations of all residual blocks, squared", lambda v: _flat(v.blocks), by_classifier=True),
+    "log_mel": Piece("multi-resolution log-mel, squared", lambda v: log_mels(v.audio, v.sample_rate)),
+    "perceptual": Piece(
+        "activations of all residual blocks, squared", lambda v: _flat(v.blocks), by_classifier=True
+    ),
     "middle": Piece("MAE of a middle layer's activations", lambda v: v.blocks[3], 1, by_classifier=True),
     "posterior": Piece(
         "squared Hellinger distance of the class probabilities",
@@ -85,11 +89,12 @@ PIECES = {
 }
 
 #: "paper" is equation 1, "authors" what their code ran. Their spectrogram is the STFT's real part.
+# The penalty outside [-1, 1] is slight: a wall would bar the way along the curved valley that leads to a solution.
 PRESETS = {
     "paper": {"real_part": 1.0},
     "authors": {"real_part": 1.0, "waveform_mae": 1.0, "middle": 0.002},
-    "synthesized": {"waveform": 1.0, "prior": 100.0},
-    "real": {"log_mel": 1.0, "perceptual": 1.0, "posterior": 1.0, "prior": 10.0},
+    "synthesized": {"waveform": 1.0, "prior": 0.1},
+    "real": {"log_mel": 1.0, "perceptual": 1.0, "posterior": 1.0, "prior": 1.0},
 }
 
 
@@ -105,12 +110,18 @@ class Objective:
       InvalidArgumentError: for an unknown piece, or one that lacks a classifier.
     """
 
-    def __init__(self, weights: Mapping[str, float], generator: base.Generator, classifier: keras.Model | None = None):
+    def __init__(
+        self, weights: Mapping[str, float], generator: base.Generator, classifier: keras.Model | None = None
+    ):
         for name in weights:
             if name not in PIECES:
-                raise errors.InvalidArgumentError(f"objective: {name!r} is unknown; choose from {', '.join(PIECES)}")
+                raise errors.InvalidArgumentError(
+                    f"objective: {name!r} is unknown; choose from {', '.join(PIECES)}"
+                )
             if PIECES[name].by_classifier and classifier is None:
-                raise errors.InvalidArgumentError(f"objective: {name} needs a classifier; give one or leave it out")
+                raise errors.InvalidArgumentError(
+                    f"objective: {name} needs a classifier; give one or leave it out"
+                )
         self.weights = dict(weights)
         self.generator = generator
         self._classifier = classifier
@@ -118,14 +129,21 @@ class Objective:
     def targets(self, audio: tf.Tensor, start: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the features of clips [b, num_samples] (and starts [b, latent_dim]) to compare with."""
         view = self._view(start, audio)
-        return {name: tf.zeros_like(start) if name == "prior" else PIECES[name].features(view) for name in self.weights}
+        return {
+            name: tf.zeros_like(start) if name == "prior" else PIECES[name].features(view)
+            for name in self.weights
+        }
 
     def value(self, latents: tf.Tensor, targets: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Returns the objective [b] of latents [b, latent_dim]."""
         view = self._view(latents, self.generator(latents))
-        return tf.add_n([_distance(name, weight, view, targets[name]) for name, weight in self.weights.items()])
+        return tf.add_n(
+            [_distance(name, weight, view, targets[name]) for name, weight in self.weights.items()]
+        )
 
-    def value_and_gradient(self, latents: tf.Tensor, targets: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    def value_and_gradient(
+        self, latents: tf.Tensor, targets: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the objective [b] and its gradient [b, latent_dim]."""
         with tf.GradientTape() as tape:
             tape.watch(latents)
@@ -171,12 +189,14 @@ def _magnitude(spectrum: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)) + 1e-10)
 
 
-def _log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
+def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """Log10 of mel magnitudes at several resolutions, [b, m], each of equal weight."""
     parts = []
     for length, bands in _MEL_RESOLUTIONS:
         spectrum = tf.signal.stft(audio, length, length // 2, pad_end=True)
-        to_mel = tf.signal.linear_to_mel_weight_matrix(bands, length // 2 + 1, sample_rate, 20.0, sample_rate / 2)
+        to_mel = tf.signal.linear_to_mel_weight_matrix(
+            bands, length // 2 + 1, sample_rate, 20.0, sample_rate / 2
+        )
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         mels = _rows(tf.math.log((power @ to_mel) * (4 / length) ** 2 + _MEL_FLOOR**2)) / math.log(100)
         parts.append(mels / math.sqrt(mels.shape[1]))

@@ -23,10 +23,9 @@ class InversionResult:
       status: n words of `STATUSES`: whether the refinement converged, ran out of iterations or could
         not go on; "encoded" without a refinement; "not finite" for a clip that holds NaN or infinity.
       clip_seconds: float32 [n], wall time, a batch's being shared out by evaluations.
+
+      trace: n arrays [k, 2] of (iteration, objective), a row each time somebody looked.
       names: n names of clips when they were given as paths, else None.
-      trace: n arrays [k, 2] of (iteration, objective) when asked for, else None.
-      error_bars: float32 [n, latent_dim], standard deviation of each component of the latent vector that
-        the residual and the generator's Jacobian leave open; None unless the refinement is Gauss-Newton.
     """
 
     latents: np.ndarray
@@ -36,9 +35,8 @@ class InversionResult:
     evaluations: np.ndarray
     status: np.ndarray
     clip_seconds: np.ndarray
+    trace: list[np.ndarray]
     names: list[str] | None = None
-    trace: list[np.ndarray] | None = None
-    error_bars: np.ndarray | None = None
 
     @property
     def converged(self) -> np.ndarray:

@@ -8,8 +8,10 @@ from pathlib import Path
 import keras
 
 from tf_inversion import errors, paths
+from tf_inversion.generators import checkpoint
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
+from tf_inversion.networks.score_model import ScoreModel
 
 
 def load_inverter(path: str | os.PathLike | None = None) -> Inverter:
@@ -21,12 +23,17 @@ def load_inverter(path: str | os.PathLike | None = None) -> Inverter:
     return _load(path or paths.embedded("inverter.keras"), Inverter)
 
 
-def load_classifier(path: str | os.PathLike | None = None) -> Classifier:
+def load_classifier(path: str | os.PathLike | None = None) -> Classifier | ScoreModel:
     """Loads a classifier saved by `train_classifier`; by default the embedded one.
+
+    The official WaveGAN score model (a TensorFlow 1 checkpoint: the folder or
+    its prefix) loads too. It can judge, but give no features for a loss.
 
     Raises:
       ModelFileError: if the file is missing, damaged or not a classifier.
     """
+    if path and (prefix := checkpoint.find_checkpoint(path)):
+        return ScoreModel(prefix)
     return _load(path or paths.embedded("classifier.keras"), Classifier)
 
 

@@ -217,7 +217,10 @@ def show_reconstructions(kind: str, audio: tf.Tensor, inverter: Inverter, genera
     """Writes clips over their reconstructions to TensorBoard, as sound and as spectrograms."""
     both = tf.concat([audio, generator(inverter(audio, training=False))], axis=0)
     tf.summary.audio(
-        f"{kind}/clips_then_reconstructions", both[..., tf.newaxis], inverter.sample_rate, max_outputs=len(both)
+        f"{kind}/clips_then_reconstructions",
+        both[..., tf.newaxis],
+        inverter.sample_rate,
+        max_outputs=len(both),
     )
     images = tf.reverse(tf.transpose(Spectrogram()(both), [0, 2, 1, 3]), axis=[1])
     low, high = tf.reduce_min(images), tf.reduce_max(images)

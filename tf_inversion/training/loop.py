@@ -169,7 +169,7 @@ def _save_model(model: keras.Model, path: Path) -> None:
 def _check_settings(output_dir: Path, run: Run) -> None:
     """Remembers a new run's settings; refuses to resume a run of other settings."""
     path = output_dir / "settings.json"
-    settings = {name: value for name, value in sorted(run.settings.items())}
+    settings = dict(sorted(run.settings.items()))
     if run.resume and path.exists():
         before = json.loads(path.read_text())
         for name in sorted({*before, *settings}):

@@ -1,0 +1,69 @@
+"""Where the search for a latent vector begins."""
+
+from __future__ import annotations
+
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_inversion import errors
+from tf_inversion.generators import base
+from tf_inversion.inversion import objectives
+
+STARTS = ("encoder", "random", "screened", "zero", "file")
+_SCREENED_FROM = 1024  # random latents, the same for all clips
+
+
+def encoder(audio: np.ndarray, inverter: keras.Model, batch_size: int) -> np.ndarray:
+    """Returns the inverter's answer for clips [n, num_samples]: float32 [n, latent_dim]."""
+    batches = range(0, len(audio), batch_size)
+    return np.concatenate([inverter(audio[i : i + batch_size], training=False).numpy() for i in batches])
+
+
+def random(n: int, count: int, latent_dim: int, seed: int) -> np.ndarray:
+    """Draws latents uniformly from [-1, 1]: float32 [n, count, latent_dim]."""
+    # Another stream than `latents.draw_latents`: a start must not be the answer by the same seed.
+    return np.random.default_rng([seed, 1]).uniform(-1, 1, (n, count, latent_dim)).astype(np.float32)
+
+
+def screened(
+    audio: np.ndarray, generator: base.Generator, count: int, seed: int, batch_size: int
+) -> np.ndarray:
+    """Returns for each clip the best `count` of 1,024 random latents: float32 [n, count, latent_dim].
+
+    The distance is that of multi-resolution log-mel features, which forgets the phase. The random
+    clips are made once and serve all of `audio`.
+    """
+    candidates = random(1, _SCREENED_FROM, generator.latent_dim, seed)[0]
+    features = tf.function(lambda x: objectives.log_mels(x, generator.sample_rate), reduce_retracing=True)
+
+    def all_features(batches):
+        return tf.concat([features(x) for x in batches], 0)
+
+    made = all_features(
+        generator(candidates[i : i + batch_size]) for i in range(0, len(candidates), batch_size)
+    )
+    given = all_features(tf.constant(audio[i : i + batch_size]) for i in range(0, len(audio), batch_size))
+    # |given - made|^2 without its constant part.
+    distance = tf.reduce_sum(made**2, 1) - 2 * tf.matmul(given, made, transpose_b=True)
+    return candidates[tf.math.top_k(-distance, count).indices.numpy()]
+
+
+def file(path: str | os.PathLike, n: int, latent_dim: int) -> np.ndarray:
+    """Reads starts [n, latent_dim] from a latents file, as `invert_audio` and `generate_audio` write it.
+
+    Raises:
+      InvalidArgumentError: if it is no such file, or its shape is another.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            read = archive["latents"].astype(np.float32)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise errors.InvalidArgumentError(f"{path}: not a latents file (.npz with `latents`)") from error
+    if read.shape != (n, latent_dim):
+        raise errors.InvalidArgumentError(
+            f"{path}: latents of shape {read.shape}; needed are ({n}, {latent_dim})"
+        )
+    return read
