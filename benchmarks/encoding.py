@@ -16,9 +16,9 @@ flags.DEFINE_integer("runs", 10, "Counted calls.", lower_bound=1)
 
 
 def main(_):
-    import measure
     import tensorflow as tf
 
+    import measure
     from tf_inversion.networks.inverter import Inverter
     from tf_inversion.networks.loading import load_inverter
 

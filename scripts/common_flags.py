@@ -116,6 +116,13 @@ def load_judge(generator):
     return judge
 
 
+def load_classifier():
+    """Loads the classifier that the flags name, for objectives that look at its activations."""
+    from tf_inversion.networks.loading import load_classifier
+
+    return load_classifier(flags.FLAGS.classifier)
+
+
 def _check_fit(flag: str, model, generator, properties: tuple[str, ...]) -> None:
     for name in properties:
         mine, wanted = getattr(model, name), getattr(generator, name)

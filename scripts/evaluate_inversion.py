@@ -22,11 +22,13 @@ from tf_inversion.scripts import command, common_flags
 
 FLAGS = flags.FLAGS
 
-common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "judge")
+common_flags.define(
+    "generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier", "judge"
+)
 common_flags.define("data_dir", "output_dir", "peak", "seed", "batch_size", "quiet")
 FLAGS.set_default("output_dir", "out/evaluation")
 flags.DEFINE_enum("split", "test", ["train", "valid", "test", "all"], "Which part of --data_dir.")
-flags.DEFINE_list("methods", ["encoder"], "Names in tf_inversion.inversion.methods.METHODS: a row each.")
+flags.DEFINE_list("methods", ["encoder"], "A row each: encoder, gradient, hybrid, least_squares.")
 flags.DEFINE_integer("num_clips", 300, "Clips of each kind; of real ones no more than there are.", 1)
 
 
@@ -49,6 +51,7 @@ def main(arguments: list[str]) -> None:
     common_flags.check_methods(FLAGS.methods)
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
+    classifier = common_flags.load_classifier()
     judge = common_flags.load_judge(generator)
     num, seed, batch_size = FLAGS.num_clips, FLAGS.seed, FLAGS.batch_size
     peak = inverter.peak if FLAGS.peak is None else FLAGS.peak
@@ -64,6 +67,7 @@ def main(arguments: list[str]) -> None:
                 generator=generator,
                 method=method,
                 inverter=inverter,
+                classifier=classifier,
                 batch_size=batch_size,
                 seed=seed,
                 progress=common_flags.progress(f"{kind}, {method}"),

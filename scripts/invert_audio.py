@@ -24,10 +24,12 @@ from tf_inversion.scripts import command, common_flags
 FLAGS = flags.FLAGS
 _log = logging.getLogger(__name__)
 
-common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "judge")
+common_flags.define(
+    "generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier", "judge"
+)
 common_flags.define("output_dir", "peak", "seed", "batch_size", "quiet")
 FLAGS.set_default("output_dir", "out/inversion")
-flags.DEFINE_string("method", "encoder", "How to invert: a name in tf_inversion.inversion.methods.METHODS.")
+flags.DEFINE_string("method", "encoder", "encoder, gradient, hybrid or least_squares, see the README.")
 flags.DEFINE_bool("all_slices", False, "Invert every slice of a file that is longer, not only the first.")
 
 _QUIET = 4  # so many times under the inverter's training peak, a clip is too quiet
@@ -60,6 +62,7 @@ def main(arguments: list[str]) -> int:
         generator,
         FLAGS.method,
         inverter=inverter,
+        classifier=common_flags.load_classifier(),
         batch_size=FLAGS.batch_size,
         seed=FLAGS.seed,
         progress=common_flags.progress("inverting"),

@@ -1,5 +1,7 @@
 """Where the embedded models lie, and how output files come into being."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import shutil

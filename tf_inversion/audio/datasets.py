@@ -63,7 +63,7 @@ Zero to nine, spoken by many, one second each at 16 kHz; split by the data set's
 Pete Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition" (2018), CC BY 4.0.
 """,
         arrange=_arrange_sc09,
-        # As torchaudio checks it: torchaudio/datasets/speechcommands.py, _CHECKSUMS.
+        # _CHECKSUMS in torchaudio's datasets/speechcommands.py; not computed by us from the archive.
         archive_sha256="743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
     ),
     "fsdd": PublicDataset(

@@ -103,9 +103,7 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern, progress: Progress =
             with open(target, "wb") as file:
                 shutil.copyfileobj(contents(), file)
     except _DAMAGED as error:
-        raise errors.DatasetError(
-            f"{archive}: damaged or no archive ({error}); download it again"
-        ) from error
+        raise errors.DatasetError(f"{archive}: damaged or no archive ({error}); download it again") from error
     return number
 
 

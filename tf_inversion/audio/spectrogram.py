@@ -44,10 +44,7 @@ class Spectrogram(keras.layers.Layer):
 
     def call(self, audio):
         spectrum = stft(audio)
-        if self.kind == "real":
-            image = tf.math.real(spectrum)
-        else:
-            image = tf.abs(spectrum)
+        image = tf.math.real(spectrum) if self.kind == "real" else tf.abs(spectrum)
         if self.kind == "log_magnitude":
             image = tf.math.log(image + LOG_FLOOR)
         return tf.expand_dims(image, -1)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tf_inversion.inversion import objectives
@@ -49,6 +50,29 @@ def metric(objective: objectives.Objective) -> Callable:
         return tf.concat(parts, 0)
 
     return by_chunks
+
+
+def polish(
+    objective: objectives.Objective, clips: np.ndarray, latents: np.ndarray, where: np.ndarray
+) -> np.ndarray:
+    """Returns latents [n, d] after an undamped Gauss-Newton step of the rows `where` (bool [n]).
+
+    At a solution the step is as long as the error that is left, down to what float32 audio can show.
+    """
+    latents = latents.copy()
+    step = tf.function(lambda z, targets: _full_step(objective, z, targets), reduce_retracing=True)
+    rows = np.flatnonzero(where)
+    for part in (rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK)):
+        z = tf.constant(latents[part])
+        latents[part] = step(z, objective.targets(tf.constant(clips[part]), z)).numpy()
+    return latents
+
+
+def _full_step(objective, latents, targets):
+    value, gradient = objective.value_and_gradient(latents, targets)
+    step = tf.linalg.solve(2 * gram(objective, latents, targets), tf.cast(gradient, tf.float64)[..., None])
+    moved = latents - tf.cast(step[..., 0], tf.float32)
+    return tf.where((objective.value(moved, targets) < value)[:, None], moved, latents)
 
 
 def gram(objective: objectives.Objective, latents: tf.Tensor, targets) -> tf.Tensor:

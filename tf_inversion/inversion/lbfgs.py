@@ -99,7 +99,7 @@ def minimize(
         active += entering
         targets = objective.targets(tf.constant(clips[active]), tf.constant(start[active]))
         if entering:
-            new = tf.nest.map_structure(lambda t: t[-len(entering) :], targets)
+            new = {name: target[-len(entering) :] for name, target in targets.items()}
             value, gradient = begin(tf.constant(start[entering]), new)
             state.value[entering], state.gradient[entering] = value, gradient
             state.evaluations[entering] = 1
@@ -189,7 +189,7 @@ def _evaluate(objective, state: State, targets, inverse, limits, max_iterations)
 
 
 def _direction(state: State, inverse: tf.Tensor | None) -> tf.Tensor:
-    """Returns minus the gradient times the inverse Hessian, by the two-loop recursion, no longer than allowed."""
+    """Returns minus the inverse Hessian times the gradient, by the two-loop recursion, of limited length."""
     curvature = [_dot(state.steps[:, i], state.changes[:, i]) for i in range(_HISTORY)]
     weight = [tf.math.divide_no_nan(1.0, c)[:, None] for c in curvature]
     q, projections = state.gradient, []

@@ -78,11 +78,11 @@ def invert(
       inverter: audio -> z; default the embedded one, if the method starts with it.
       classifier: audio -> logits with activations, for objectives that need it.
       init: a name in `starts.STARTS`.
-      starts: how many starts; the best answer is kept. Further ones are for clips that the first did not solve.
+      starts: how many starts; the best answer is kept. Further ones are for clips not solved by the first.
       refine: a name in `REFINEMENTS`.
       max_iterations: of the refinement, for each start.
-      objective: a name in `objectives.PRESETS`, or weights of `objectives.PIECES`, or "auto": "synthesized" for
-        clips that the generator turns out to explain within 100 iterations, "real" for all others.
+      objective: a name in `objectives.PRESETS`, or weights of `objectives.PIECES`, or "auto": "synthesized"
+        for clips that the generator turns out to explain within 100 iterations, "real" for all others.
       tolerance: see `lbfgs.minimize`.
       backend: "batched", or "scipy" for SciPy's L-BFGS-B, one clip at a time.
       init_file: latents to start at, for init="file".
@@ -101,12 +101,15 @@ def invert(
     if not finite.all():
         _log.warning("%d clip(s) hold NaN or infinity and are not inverted", np.sum(~finite))
     good = clips[finite]
+    began = time.perf_counter()
     begin = _starts(good, chosen, generator, inverter, init_file, seed, batch_size)
+    starting = (time.perf_counter() - began) / max(len(good), 1)  # seconds per clip
     refiner = _Refiner(generator, classifier, chosen, objective, tolerance, backend, batch_size, seed)
     outcomes = [
         refiner(good[i : i + batch_size], begin[i : i + batch_size])
         for i in progress(range(0, len(good), batch_size))
     ]
+    outcomes = [outcome._replace(seconds=outcome.seconds + starting) for outcome in outcomes]
     return _result(outcomes, finite, generator, names, chosen, batch_size)
 
 
@@ -206,6 +209,8 @@ class _Refiner:
         return best
 
     def _from(self, clips, start) -> lbfgs.Outcome:
+        if self._chosen.refine == "none":
+            return _unrefined(self._synthesized if self._automatic else self._objective, clips, start)
         if not self._automatic:
             return self._minimize(self._objective, clips, start, self._chosen.max_iterations)
         most = self._chosen.max_iterations
@@ -224,8 +229,6 @@ class _Refiner:
         goal = _GOAL if "waveform" in objective.weights else 0.0
         limits = {"max_iterations": iterations, "goal": goal, **self._limits}
         refine = self._chosen.refine
-        if refine == "none":
-            return _unrefined(objective, clips, start)
         if refine == "adam":
             return adam.minimize(objective, clips, start, seed=self._seed, **limits)
         if self._backend == "scipy":
@@ -233,7 +236,12 @@ class _Refiner:
             return scipy_backend.minimize(objective, clips, start, **limits)
         if refine == "gauss_newton":
             limits.update(metric=gauss_newton.metric(objective), round_length=gauss_newton.ROUND_LENGTH)
-        return lbfgs.minimize(objective, clips, start, **limits)
+        outcome = lbfgs.minimize(objective, clips, start, **limits)
+        if refine == "gauss_newton" and goal:
+            outcome = outcome._replace(
+                latents=gauss_newton.polish(objective, clips, outcome.latents, outcome.objective <= goal)
+            )
+        return outcome
 
 
 def _unrefined(objective, clips, start) -> lbfgs.Outcome:

@@ -89,7 +89,7 @@ PIECES = {
 }
 
 #: "paper" is equation 1, "authors" what their code ran. Their spectrogram is the STFT's real part.
-# The penalty outside [-1, 1] is slight: a wall would bar the way along the curved valley that leads to a solution.
+# The penalty outside [-1, 1] is slight: a wall would bar the curved valley that leads to a solution.
 PRESETS = {
     "paper": {"real_part": 1.0},
     "authors": {"real_part": 1.0, "waveform_mae": 1.0, "middle": 0.002},

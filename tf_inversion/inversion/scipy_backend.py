@@ -1,4 +1,4 @@
-"""The paper's own optimiser: SciPy's L-BFGS-B without bounds, one clip at a time. The reference to compare with."""
+"""The paper's own optimiser, to compare with: SciPy's L-BFGS-B without bounds, one clip at a time."""
 
 from __future__ import annotations
 

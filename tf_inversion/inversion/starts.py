@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.generators import base
 from tf_inversion.inversion import objectives
+from tf_inversion.networks.inverter import Inverter
 
 STARTS = ("encoder", "random", "screened", "zero", "file")
 _SCREENED_FROM = 1024  # random latents, the same for all clips
 
 
-def encoder(audio: np.ndarray, inverter: keras.Model, batch_size: int) -> np.ndarray:
+def encoder(audio: np.ndarray, inverter: Inverter, batch_size: int) -> np.ndarray:
     """Returns the inverter's answer for clips [n, num_samples]: float32 [n, latent_dim]."""
     batches = range(0, len(audio), batch_size)
-    return np.concatenate([inverter(audio[i : i + batch_size], training=False).numpy() for i in batches])
+    return np.concatenate([inverter.encode(tf.constant(audio[i : i + batch_size])).numpy() for i in batches])
 
 
 def random(n: int, count: int, latent_dim: int, seed: int) -> np.ndarray:
