@@ -22,9 +22,9 @@ enter_environment() {  # enter_environment FOLDER PIP_ARGUMENTS...
   if [ "$(cat "$folder/installed" 2>/dev/null)" != "$stamp" ]; then
     echo "Installing into $folder (about 2 GB, a few minutes) ..."
     "$python" -m venv --clear "$folder"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade pip
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --upgrade pip
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check "$@"
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --editable .
     echo "$stamp" > "$folder/installed"
   fi
   export PATH="$PWD/$folder/bin:$PATH"

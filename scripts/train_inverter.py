@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> None:
             dtype=dtype,
         )
     best = train_inverter(
-        run,
+        distribution.worker_run(run, strategy),
         inverter,
         generator,
         classifier,

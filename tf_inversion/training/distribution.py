@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.training import loop
 
 STRATEGIES = ("default", "mirrored", "multi_worker")
 
@@ -25,6 +27,19 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     if name == "multi_worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
     raise errors.InvalidArgumentError(f"--strategy={name}: must be one of {', '.join(STRATEGIES)}")
+
+
+def worker_run(run: loop.Run, strategy: tf.distribute.Strategy) -> loop.Run:
+    """Gives each of several machines its own folder, and checkpoints at the same steps: at epochs' ends.
+
+    The first worker keeps `output_dir`; worker k writes to `output_dir`/worker_k.
+    """
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.cluster_spec().jobs:
+        return run
+    worker = resolver.task_id
+    folder = run.output_dir / f"worker_{worker}" if worker else run.output_dir
+    return dataclasses.replace(run, output_dir=folder, checkpoint_minutes=float("inf"))
 
 
 def distributed(
