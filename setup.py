@@ -41,7 +41,7 @@ setuptools.setup(
         "librosa",
         "matplotlib",
         "numpy>=1.26",
-        "scipy",
+        "scipy>=1.11",
         "soundfile",
         "soxr",
         "tensorflow>=2.17.1",

@@ -19,6 +19,7 @@ flags.DEFINE_integer("runs", 5, "Counted iterations.")
 
 def main(_):
     import keras
+    import tensorflow as tf
 
     import measure
     from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
@@ -38,7 +39,14 @@ def main(_):
 
     best = measure.matmul_gflops()
     elapsed = measure.seconds(lambda: float(trainer.train_step(batch)["loss"]), FLAGS.runs)
-    work = measure.count_gflop(trainer.train_step, batch)
+    best = max(best, measure.matmul_gflops())  # a shared machine's speed drifts
+    clips = 2 * FLAGS.batch_size
+    audio = tf.TensorSpec([1, inverter.num_samples])
+    # Backward costs as much as forward for a layer's input, and as much again for its weights.
+    work = 3 * clips * measure.count_gflop(tf.function(inverter), audio)
+    work += 3 * clips * measure.count_gflop(tf.function(classifier), audio)  # clip, reconstruction, its input
+    made = FLAGS.batch_size + 2 * clips  # synthesized, reconstructed, and backward to the latents
+    work += made * measure.count_gflop(tf.function(generator), tf.TensorSpec([1, generator.latent_dim]))
     print(
         f"| batch {FLAGS.batch_size}, inverter {FLAGS.inverter_width}, classifier {FLAGS.classifier_width}, "
         f"generator {FLAGS.generator_dim} | |\n|---|---|"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -43,7 +44,13 @@ def _list_flags_in_help() -> None:
 
 def _parse(argv: list[str]) -> list[str]:
     try:
-        return FLAGS(argv)
+        rest = FLAGS(argv)
+        for name in FLAGS:
+            if isinstance(FLAGS[name].value, float) and not math.isfinite(FLAGS[name].value):
+                raise flags.IllegalFlagValueError(f"flag --{name}={FLAGS[name].value}: not a finite number")
+        return rest
+    except UnicodeError:
+        sys.exit(_complain("--flagfile: not a text file", code=1))
     except flags.Error as error:
         wrong_value = (flags.IllegalFlagValueError, flags.ValidationError, flags.CantOpenFlagFileError)
         sys.exit(_complain(error, code=1 if isinstance(error, wrong_value) else 2))

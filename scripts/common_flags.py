@@ -52,8 +52,8 @@ _DEFINITIONS = {
     "peak": lambda: flags.DEFINE_float(
         "peak",
         None,
-        "Scale each clip of the data set to this peak level; 0 leaves the level as it is. "
-        "Default: 0, or what the given inverter was trained with.",
+        "Scale each clip to this peak level; 0 leaves the level as it is. Default: for the clips of a data "
+        "set what the inverter was trained with, for single files 0.",
         lower_bound=0.0,
         upper_bound=1.0,
     ),
@@ -116,11 +116,17 @@ def load_judge(generator):
     return judge
 
 
-def load_classifier():
-    """Loads the classifier that the flags name, for objectives that look at its activations."""
+def load_classifier(generator):
+    """Loads the classifier that the flags name, and refuses one that gives no features for a loss."""
     from tf_inversion.networks.loading import load_classifier
 
-    return load_classifier(flags.FLAGS.classifier)
+    classifier = load_classifier(flags.FLAGS.classifier)
+    _check_fit("classifier", classifier, generator, ("num_samples", "sample_rate"))
+    if not hasattr(classifier, "features"):
+        raise errors.InvalidArgumentError(
+            "--classifier: the official score model can only judge; give one that train_classifier wrote"
+        )
+    return classifier
 
 
 def _check_fit(flag: str, model, generator, properties: tuple[str, ...]) -> None:
@@ -143,6 +149,8 @@ def check_methods(names: list[str]) -> None:
 
 def output_dir() -> Path:
     """Returns --output_dir, refusing early what can't be a folder to write to."""
+    if not flags.FLAGS.output_dir:
+        raise errors.InvalidArgumentError("--output_dir: is empty; name a folder")
     folder = Path(flags.FLAGS.output_dir)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):

@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
     common_flags.check_methods(FLAGS.methods)
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
-    classifier = common_flags.load_classifier()
+    classifier = None if FLAGS.methods == ["encoder"] else common_flags.load_classifier(generator)
     judge = common_flags.load_judge(generator)
     num, seed, batch_size = FLAGS.num_clips, FLAGS.seed, FLAGS.batch_size
     peak = inverter.peak if FLAGS.peak is None else FLAGS.peak

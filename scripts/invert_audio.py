@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> int:
     common_flags.check_methods([FLAGS.method])
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
+    classifier = None if FLAGS.method == "encoder" else common_flags.load_classifier(generator)
     judge = common_flags.load_judge(generator)
     rate, peak = generator.sample_rate, FLAGS.peak or 0.0
     clips = load_clips(paths, generator.num_samples, rate, peak, FLAGS.all_slices)
@@ -62,7 +63,7 @@ def main(arguments: list[str]) -> int:
         generator,
         FLAGS.method,
         inverter=inverter,
-        classifier=common_flags.load_classifier(),
+        classifier=classifier,
         batch_size=FLAGS.batch_size,
         seed=FLAGS.seed,
         progress=common_flags.progress("inverting"),

@@ -27,11 +27,15 @@ flags.DEFINE_float("noise_db", -40.0, "Augmentation: white noise up to this leve
 
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
+    from tf_inversion import errors
     from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.classifier import Classifier
     from tf_inversion.training.classifier import Augmentation, train_classifier
 
+    if not FLAGS.name.isidentifier():
+        raise errors.InvalidArgumentError(f"--name={FLAGS.name}: use letters, digits and underscores")
     train_clips = find_clips(FLAGS.data_dir, "train")
+    run = training_flags.make_run(len(train_clips), cosine=True)
     command.set_seed(FLAGS.seed)
     classifier = Classifier(
         train_clips.label_names or (),
@@ -43,7 +47,7 @@ def main(arguments: list[str]) -> None:
         name=FLAGS.name,
     )
     best = train_classifier(
-        training_flags.make_run(len(train_clips.paths)),
+        run,
         classifier,
         train_clips,
         find_clips(FLAGS.data_dir, "valid"),

@@ -41,14 +41,13 @@ def main(arguments: list[str]) -> None:
 
     from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.inverter import Inverter
-    from tf_inversion.networks.loading import load_classifier
     from tf_inversion.training import distribution
     from tf_inversion.training.inverter import Objective, train_inverter
 
     clips = {"train": None, "valid": None}
     if not FLAGS.synthesized_only:
         clips = {split: find_clips(FLAGS.data_dir, split) for split in clips}
-    run = training_flags.make_run(clips["train"] and len(clips["train"].paths))
+    run = training_flags.make_run(len(clips["train"] or ()), cosine=FLAGS.schedule == "cosine")
     command.set_seed(FLAGS.seed)
     dtype = None
     if FLAGS.mixed_precision:
@@ -60,7 +59,7 @@ def main(arguments: list[str]) -> None:
     strategy = distribution.make_strategy(FLAGS.strategy)
     with strategy.scope():
         generator = common_flags.load_generator()
-        classifier = load_classifier(FLAGS.classifier)
+        classifier = common_flags.load_classifier(generator)
         inverter = Inverter(
             generator.latent_dim,
             width=FLAGS.width,

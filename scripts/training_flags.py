@@ -35,25 +35,31 @@ def define(epochs: int, output_dir: str) -> None:
     flags.DEFINE_float("checkpoint_minutes", 5.0, "A kill loses at most this much work.", lower_bound=0.0)
 
 
-def make_run(num_clips: int | None):
-    """Returns the `loop.Run` of the flags, for that many training clips (None: no real clips)."""
+def make_run(num_clips: int, cosine: bool):
+    """Returns the `loop.Run` of the flags.
+
+    Args:
+      num_clips: real clips to train on, 0 for none.
+      cosine: whether the learning rate falls along a cosine, so that `epochs` shapes the result.
+    """
     from tqdm import tqdm
 
     from tf_inversion import errors
     from tf_inversion.training import loop
 
-    steps = FLAGS.steps_per_epoch or (num_clips or 0) // FLAGS.batch_size
+    steps = FLAGS.steps_per_epoch or num_clips // FLAGS.batch_size
     if steps < 1:
         raise errors.InvalidArgumentError(
-            f"--batch_size={FLAGS.batch_size} is more than the {num_clips or 0} training clips; "
+            f"--batch_size={FLAGS.batch_size} is more than the {num_clips} training clips; "
             "make it smaller or give --steps_per_epoch"
         )
+    free = _FREE - {"epochs"} if cosine else _FREE
     own = FLAGS.key_flags_by_module_dict()[sys.argv[0]]
     return loop.Run(
-        output_dir=Path(FLAGS.output_dir),
+        output_dir=common_flags.output_dir(),
         epochs=FLAGS.epochs,
         steps_per_epoch=steps,
-        settings={flag.name: flag.value for flag in own if flag.name not in _FREE},
+        settings={flag.name: flag.value for flag in own if flag.name not in free},
         resume=FLAGS.resume,
         checkpoint_minutes=FLAGS.checkpoint_minutes,
         progress=functools.partial(tqdm, disable=FLAGS.quiet),

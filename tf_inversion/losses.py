@@ -1,7 +1,6 @@
 """The paper's losses (section 3.2.1), one definition each.
 
-Training, optimisation and metrics share them. Each returns one value per clip,
-[batch]; training takes their mean.
+Each returns one value per clip, [batch]; training takes their mean.
 """
 
 from __future__ import annotations
@@ -29,11 +28,6 @@ def perceptual_loss(features: Sequence[tf.Tensor], reconstructed: Sequence[tf.Te
     """
     differences = [tf.math.squared_difference(a, b) for a, b in zip(features, reconstructed)]
     return tf.add_n([_mean_per_clip(difference) for difference in differences]) / len(differences)
-
-
-def waveform_mse(audio: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
-    """Mean squared error between waveforms [batch, num_samples]."""
-    return _mean_per_clip(tf.math.squared_difference(audio, reconstructed))
 
 
 def spectral_mae(spectrogram: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:

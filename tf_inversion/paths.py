@@ -35,10 +35,10 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     Works for a file or a folder. If the block raises, nothing is left behind
     and what was at `path` before is still there.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     # Inside a fresh folder the name and its suffix stay as they are: writers choose a format by them.
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=path.parent))
     try:
         yield folder / path.name
         if path.is_dir():

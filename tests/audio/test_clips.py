@@ -41,6 +41,14 @@ def numbers(dataset):
     return batches
 
 
+def test_a_clip_of_next_to_nothing_keeps_its_place(write):
+    tiny, plain = write("tiny.wav", [0.5], rate=44100), write("plain.wav", np.full(700, 0.5))
+    clips = load_clips([tiny, plain], N)
+    assert clips.names == ["tiny", "plain"]
+    assert clips.audio.shape == (2, N)
+    assert clips.audio[1, 0] == 0.5
+
+
 def test_a_clip_is_cut_or_padded_at_the_end(write):
     short, long = np.linspace(0.1, 0.5, 600), np.linspace(0.1, 0.5, 1700)
     audio = load_clips([write("short.wav", short), write("long.wav", long)], N).audio

@@ -46,6 +46,14 @@ def test_authors_features_begin_with_the_spectrogram(audio):
     np.testing.assert_allclose(features[0][..., 0], tf.math.real(stft), atol=1e-6)
 
 
+def test_features_of_another_architecture_are_refused_by_name(audio):
+    judge = Classifier(architecture="mel_cnn", width=2)
+    assert len(judge.features(audio)) == 4
+    assert judge.features(audio, ["stage_4", "embedding"])[1].shape == (3, 16)
+    with pytest.raises(errors.InvalidArgumentError, match=r"\(mel_cnn\) has no layer 'block_1'"):
+        judge.features(audio, "blocks")
+
+
 @pytest.mark.parametrize("architecture", ["resnet18", "mel_cnn"])
 def test_a_clip_is_judged_alike_in_any_company(architecture, audio):
     classifier = Classifier(architecture=architecture, width=4)
@@ -73,7 +81,7 @@ def test_bad_files_are_refused_by_name(tmp_path):
     with pytest.raises(errors.ModelFileError, match=r"broken\.keras: not a readable Keras model"):
         load_classifier(tmp_path / "broken.keras")
     Classifier(width=2).save(tmp_path / "classifier.keras")
-    with pytest.raises(errors.ModelFileError, match="holds a Classifier, not the inverter"):
+    with pytest.raises(errors.ModelFileError, match="is of kind Classifier, but a trained inverter"):
         load_inverter(tmp_path / "classifier.keras")
 
 

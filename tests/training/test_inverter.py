@@ -80,11 +80,11 @@ def _batch(frozen):
 
 
 def test_a_step_trains_the_inverter_and_nothing_else(frozen):
-    _, trainer = _trainer(frozen)
+    _, trainer = _trainer(frozen, Objective(perceptual_weight=0.0))
     generator, classifier = frozen
     before = [w.numpy() for w in generator.weights + classifier.weights]
     batch = {"latents": latents_of_step(4, 100, 0, 0)}
-    for _ in range(20):
+    for _ in range(40):
         metrics = trainer.train_step(batch)
     assert metrics["synthesized/latent"] < 0.25  # zero would score 1/3
     for old, weight in zip(before, generator.weights + classifier.weights):
@@ -155,5 +155,5 @@ def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tm
         for record in tf.data.TFRecordDataset(str(path))
         for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
     ]
-    assert {"validation/loss", "real/perceptual", "synthesized/clips_over_reconstructions"} < set(events)
-    assert "real/clips_then_reconstructions" in {tag.rsplit("/", 1)[0] for tag in events}
+    wanted = {"validation/loss", "real/perceptual", "synthesized/clips_over_reconstructions"}
+    assert wanted | {"real/clips_then_reconstructions"} < set(events)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import signal
 
 import keras
 import numpy as np
@@ -128,21 +129,47 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     assert resumed.steps_seen[0] == 5
 
 
-def test_interrupting_loses_nothing(tmp_path):
-    training = LineTraining(tmp_path, checkpoint_minutes=60.0)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_loses_nothing(tmp_path, number):
+    whole = LineTraining(tmp_path / "whole", checkpoint_minutes=60.0)
+    whole.fit()
+    training = LineTraining(tmp_path / "torn", checkpoint_minutes=60.0)
     step = training.train_step
 
-    def interrupt(batch):
-        if batch[0] == 6:
-            raise KeyboardInterrupt
-        return step(batch)
+    def interrupted(batch):
+        metrics = step(batch)
+        if batch[0] == 5:
+            signal.raise_signal(number)  # after the update, before the step is counted
+        return metrics
 
-    training.train_step = interrupt
+    training.train_step = interrupted
     with pytest.raises(KeyboardInterrupt):
         training.fit()
-    resumed = LineTraining(tmp_path, checkpoint_minutes=60.0)
+    resumed = LineTraining(tmp_path / "torn", checkpoint_minutes=60.0)
     resumed.fit()
-    assert resumed.steps_seen[0] == 6
+    assert resumed.steps_seen == [6, 7, 8, 9, 10, 11]
+    for expected, actual in zip(whole.model.get_weights(), resumed.model.get_weights()):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, caplog):
+    with pytest.raises(Killed):
+        LineTraining(tmp_path, kill_at=6).fit()
+    newest = max((tmp_path / "checkpoints").glob("*.data*"), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:10])
+    resumed = LineTraining(tmp_path)
+    resumed.fit()
+    assert "damaged, trying the one before" in caplog.text
+    assert resumed.steps_seen[0] == 5
+
+
+@pytest.mark.parametrize("name", ["settings.json", "history.csv"])
+def test_damaged_files_of_a_run_are_named(tmp_path, name):
+    with pytest.raises(Killed):
+        LineTraining(tmp_path, kill_at=6).fit()
+    (tmp_path / name).write_text("epoch\nthree\n")
+    with pytest.raises(errors.TrainingError, match=f"{name}: .*damaged"):
+        LineTraining(tmp_path).fit()
 
 
 def test_other_settings_do_not_resume(tmp_path):

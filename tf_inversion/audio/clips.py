@@ -216,6 +216,7 @@ def load_clips(
 
     def slices(i: tf.Tensor) -> tf.Tensor:
         samples = waveform(i) if all_slices else waveform(i)[:num_samples]
+        samples = tf.pad(samples, [[0, tf.maximum(1 - tf.size(samples), 0)]])  # one slice at the least
         parts = tf.signal.frame(samples, num_samples, num_samples, pad_end=True)
         return tf.map_fn(lambda part: _fit(part, num_samples, peak), parts)
 

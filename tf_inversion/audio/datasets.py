@@ -104,9 +104,9 @@ def prepare(
       DatasetError: if `output_dir` holds other things, the download fails (what
         has come stays for the next attempt), or the archive is not the right one.
     """
-    output_dir = Path(output_dir)
+    output_dir = Path(output_dir).absolute()
     about = output_dir / "README.md"
-    if not (about.is_file() and about.read_text() == dataset.about):
+    if not (about.is_file() and about.read_text("utf-8", "replace") == dataset.about):
         if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
             raise errors.DatasetError(f"{output_dir}: holds other things already; name a new folder")
         if archive is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import lzma
 import math
 import re
 import shutil
@@ -21,7 +22,10 @@ from tf_inversion import errors
 
 Progress = Callable[..., Iterable]  # tqdm, or anything that is called like it
 
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
+_DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(RuntimeError, NotImplementedError),  # an encrypted or oddly packed zip
+)
 _MEGABYTE = 10**6
 _SECONDS_TO_ANSWER = 10
 _MOST_BYTES_A_FILE = 20 * _MEGABYTE

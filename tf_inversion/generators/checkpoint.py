@@ -145,4 +145,4 @@ def _damage_named(prefix: Path) -> Iterator[None]:
 
 def first_line(error: Exception) -> str:
     """Returns what another library's error says, cut to the one line that our messages have."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]

@@ -22,6 +22,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tf_inversion import errors
 from tf_inversion.inversion import objectives
 
 ROUND_LENGTH = 40  # evaluations that one Jacobian serves
@@ -32,6 +33,11 @@ _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-2
 
 def metric(objective: objectives.Objective) -> Callable:
     """Returns (latents [b, d], targets, value [b]) -> damped inverse Hessians [b, d, d] of the objective."""
+
+    if not objective.has_residuals:
+        raise errors.InvalidArgumentError(
+            "objective: Gauss-Newton needs a squared piece that looks at no classifier, such as waveform"
+        )
 
     @tf.function(reduce_retracing=True)
     def inverse_hessian(latents, targets, value):

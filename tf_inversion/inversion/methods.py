@@ -92,6 +92,7 @@ def invert(
 
     Raises:
       InvalidArgumentError: for an unknown name, a count under 1, or clips of a wrong shape.
+      AudioFileError: for a path that can't be read.
     """
     chosen = _choose(method, init=init, starts=starts, refine=refine, max_iterations=max_iterations)
     _check_choice("backend", backend, BACKENDS)
@@ -139,6 +140,8 @@ def _clips(audio, generator: base.Generator) -> tuple[np.ndarray, list[str] | No
     if isinstance(audio, (str, os.PathLike)) or (len(audio) and isinstance(audio[0], (str, os.PathLike))):
         paths = [audio] if isinstance(audio, (str, os.PathLike)) else list(audio)
         loaded = clip_files.load_clips(paths, generator.num_samples, generator.sample_rate)
+        if loaded.report.unreadable:
+            raise errors.AudioFileError("; ".join(loaded.report.unreadable.values()))
         return loaded.audio, loaded.names
     audio = np.atleast_2d(np.asarray(audio, np.float32))
     if audio.ndim != 2 or audio.shape[1] != generator.num_samples:

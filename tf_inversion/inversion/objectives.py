@@ -157,14 +157,22 @@ class Objective:
         """
         view = self._view(latents, self.generator(latents))
         parts = []
-        for name, weight in self.weights.items():
-            if PIECES[name].power == 2 and not PIECES[name].by_classifier:
-                scale = tf.sqrt(weight * _scale(name, targets[name]))
-                parts.append(scale * _rows(PIECES[name].features(view) - targets[name]))
+        for name in filter(_has_residuals, self.weights):
+            scale = tf.sqrt(self.weights[name] * _scale(name, targets[name]))
+            parts.append(scale * _rows(PIECES[name].features(view) - targets[name]))
         return tf.concat(parts, 1)
+
+    @property
+    def has_residuals(self) -> bool:
+        """Whether Gauss-Newton finds anything to work on: a squared distance between sounds."""
+        return any(_has_residuals(name) and not PIECES[name].in_latents for name in self.weights)
 
     def _view(self, latents: tf.Tensor, audio: tf.Tensor) -> View:
         return View(latents, audio, self.generator.sample_rate, self._classifier)
+
+
+def _has_residuals(name: str) -> bool:
+    return PIECES[name].power == 2 and not PIECES[name].by_classifier
 
 
 def _distance(name: str, weight: float, view: View, target: tf.Tensor) -> tf.Tensor:

@@ -22,9 +22,8 @@ class InversionResult:
       evaluations: int32 [n], forward passes of the generator that were spent on the clip.
       status: n words of `STATUSES`: whether the refinement converged, ran out of iterations or could
         not go on; "encoded" without a refinement; "not finite" for a clip that holds NaN or infinity.
-      clip_seconds: float32 [n], wall time, a batch's being shared out by evaluations.
-
-      trace: n arrays [k, 2] of (iteration, objective), a row each time somebody looked.
+      clip_seconds: float32 [n], wall time, a round's being shared out equally among its clips.
+      trace: n arrays [k, 2] of (iteration, objective), a row for each round; None if nobody looked.
       names: n names of clips when they were given as paths, else None.
     """
 
@@ -35,7 +34,7 @@ class InversionResult:
     evaluations: np.ndarray
     status: np.ndarray
     clip_seconds: np.ndarray
-    trace: list[np.ndarray]
+    trace: list[np.ndarray] | None = None
     names: list[str] | None = None
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from tf_inversion import errors
 from tf_inversion.audio.layouts import DIGITS
 from tf_inversion.audio.spectrogram import Spectrogram
 from tf_inversion.networks.mel_cnn import NUM_STAGES, mel_cnn
@@ -63,6 +64,7 @@ class Classifier(keras.Model):
             "peak": peak,
             "name": name,
         }
+        self.architecture = architecture
         self.label_names = tuple(label_names)
         self.num_samples = num_samples
         self.sample_rate = sample_rate
@@ -90,14 +92,29 @@ class Classifier(keras.Model):
           audio: float32 [batch, num_samples].
           layers: a name in `FEATURES`, or names of layers. Default: the output
             of each residual block (of each stage, for "mel_cnn").
+
+        Raises:
+          InvalidArgumentError: if this architecture lacks one of them.
+        """
+        names = self.feature_names(layers)
+        activations = self.network(audio, training=False)
+        return [activations[name] for name in names]
+
+    def feature_names(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
+        """Returns the layers that `features` looks at.
+
+        Raises:
+          InvalidArgumentError: if this architecture lacks one of them.
         """
         layers = layers or self.default_features
-        activations = self.network(audio, training=False)
-        return [activations[layer] for layer in FEATURES.get(layers, layers)]
-
-    def embedding(self, audio: tf.Tensor) -> tf.Tensor:
-        """Returns the penultimate features [batch, dimensions] in inference mode."""
-        return self.network(audio, training=False)["embedding"]
+        names = FEATURES.get(layers, (layers,)) if isinstance(layers, str) else tuple(layers)
+        for name in names:
+            if name not in self.network.output:
+                raise errors.InvalidArgumentError(
+                    f"features: this classifier ({self.architecture}) has no layer {name!r}; "
+                    f"it has {', '.join(self.network.output)}"
+                )
+        return names
 
     def get_config(self):
         return dict(self._config)

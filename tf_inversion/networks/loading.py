@@ -44,12 +44,12 @@ def _load(path: str | os.PathLike, kind: type[keras.Model]) -> keras.Model:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # zip, HDF5, JSON and Keras errors: any of them means a bad file
-        raise errors.ModelFileError(f"{path}: not a readable Keras model ({_first_line(error)})") from error
+        raise errors.ModelFileError(
+            f"{path}: not a readable Keras model ({checkpoint.first_line(error)})"
+        ) from error
     if not isinstance(model, kind):
-        raise errors.ModelFileError(f"{path}: holds a {type(model).__name__}, not the {noun} that is needed")
+        raise errors.ModelFileError(
+            f"{path}: is of kind {type(model).__name__}, but a trained {noun} is needed"
+        )
     model.trainable = False
     return model
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

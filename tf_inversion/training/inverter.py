@@ -59,6 +59,7 @@ class InverterTrainer:
         batch_size: int,
         strategy: tf.distribute.Strategy | None = None,
     ):
+        classifier.feature_names(objective.features)  # refuses early
         self._inverter = inverter
         self._generator = generator
         self._classifier = classifier

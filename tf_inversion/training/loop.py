@@ -6,12 +6,17 @@ and started again continues as if nothing had happened.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import json
+import logging
 import math
+import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ import tensorflow as tf
 from tf_inversion import errors, paths
 
 Metrics = dict[str, float]
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +80,7 @@ def fit(
         stay), or the folder holds a run of other settings.
     """
     output_dir = Path(run.output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
     _check_settings(output_dir, run)
     state = tf.train.Checkpoint(
         step=tf.Variable(0, dtype=tf.int64),
@@ -82,8 +89,8 @@ def fit(
         optimizer=optimizer,
     )
     manager = tf.train.CheckpointManager(state, str(output_dir / "checkpoints"), max_to_keep=2)
-    if run.resume and manager.latest_checkpoint:
-        state.restore(manager.latest_checkpoint).assert_consumed()
+    if run.resume:
+        _restore(state, manager)
     history = _History(output_dir / "history.csv", first_epoch=int(state.step) // run.steps_per_epoch + 1)
     writer = tf.summary.create_file_writer(str(output_dir / "logs"))
     total_steps = run.epochs * run.steps_per_epoch
@@ -119,7 +126,7 @@ def _train_epoch(run, epoch, iterator, train_step, state, manager, clips_per_ste
     )
     sums: Metrics = {}
     saved = started = time.monotonic()
-    try:
+    with _between_steps() as interrupted, contextlib.closing(bar) if bar else contextlib.nullcontext():
         for count in range(1, run.steps_per_epoch - done + 1):
             metrics = {name: float(value) for name, value in train_step(next(iterator)).items()}
             _check_finite(metrics, int(state.step))
@@ -129,16 +136,51 @@ def _train_epoch(run, epoch, iterator, train_step, state, manager, clips_per_ste
                 speed = count * clips_per_step / (time.monotonic() - started)
                 bar.set_postfix_str(f"loss {sums['loss'] / count:.4f}, {speed:.0f} clips/s", refresh=False)
                 bar.update()
-            if time.monotonic() - saved > 60 * run.checkpoint_minutes:
+            if interrupted or time.monotonic() - saved > 60 * run.checkpoint_minutes:
                 _save_checkpoint(manager, state.model)
                 saved = time.monotonic()
-    except KeyboardInterrupt:
-        _save_checkpoint(manager, state.model)
-        raise
-    finally:
-        if bar:
-            bar.close()
+            if interrupted:
+                raise KeyboardInterrupt
     return {name: value / (run.steps_per_epoch - done) for name, value in sums.items()}
+
+
+@contextlib.contextmanager
+def _between_steps() -> Iterator[list[int]]:
+    """Holds Ctrl-C and a polite kill back until a step is over: weights and step count go together.
+
+    Yields the list of the signals that came. A second Ctrl-C is not held back.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number, _) -> None:
+        came.append(number)
+        signal.signal(number, previous[number])
+
+    try:
+        for number in previous:
+            signal.signal(number, note)
+        yield came
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _restore(state: tf.train.Checkpoint, manager: tf.train.CheckpointManager) -> None:
+    """Restores the newest checkpoint that is whole, if there are any."""
+    for path in reversed(manager.checkpoints):
+        try:
+            state.restore(path).assert_consumed()
+            return
+        except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
+            _log.warning("%s: damaged, trying the one before (%s)", path, str(error).split("\n")[0])
+    if manager.checkpoints:
+        raise errors.TrainingError(
+            f"{manager.directory}: no checkpoint is whole; use --noresume to start over"
+        )
 
 
 def _check_finite(metrics: Metrics, step: int) -> None:
@@ -170,8 +212,11 @@ def _check_settings(output_dir: Path, run: Run) -> None:
     """Remembers a new run's settings; refuses to resume a run of other settings."""
     path = output_dir / "settings.json"
     settings = dict(sorted(run.settings.items()))
-    if run.resume and path.exists():
-        before = json.loads(path.read_text())
+    if run.resume and (output_dir / "checkpoints").exists():
+        try:
+            before = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise errors.TrainingError(f"{path}: missing or damaged; use --noresume to start over") from error
         for name in sorted({*before, *settings}):
             if before.get(name) != settings.get(name):
                 raise errors.TrainingError(
@@ -179,10 +224,8 @@ def _check_settings(output_dir: Path, run: Run) -> None:
                     f"--{name}={settings.get(name)}; choose another --output_dir, or --noresume to start over"
                 )
         return
-    tf.io.gfile.makedirs(str(output_dir))
     for leftover in (output_dir / "checkpoints", output_dir / "logs"):
-        if leftover.exists():
-            tf.io.gfile.rmtree(str(leftover))
+        shutil.rmtree(leftover, ignore_errors=True)
     (output_dir / "history.csv").unlink(missing_ok=True)
     with paths.writing(path) as temporary:
         temporary.write_text(json.dumps(settings, indent=2) + "\n")
@@ -195,9 +238,16 @@ class _History:
         self._path = path
         self._rows: list[dict[str, Any]] = []
         if path.exists():
-            with path.open(newline="") as file:
-                rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-            self._rows = [{**row, "epoch": int(row["epoch"])} for row in rows if row["epoch"] < first_epoch]
+            try:
+                with path.open(newline="") as file:
+                    rows = [
+                        {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+                    ]
+                self._rows = [
+                    {**row, "epoch": int(row["epoch"])} for row in rows if row["epoch"] < first_epoch
+                ]
+            except (ValueError, KeyError, TypeError) as error:
+                raise errors.TrainingError(f"{path}: damaged; delete it, or use --noresume") from error
 
     def append(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
@@ -207,4 +257,6 @@ class _History:
             writer.writerows(self._rows)
 
     def best(self) -> dict[str, Any]:
+        if not self._rows:
+            raise errors.TrainingError(f"{self._path}: the finished run's history is gone; use --noresume")
         return min(self._rows, key=lambda row: row["validation/loss"])
