@@ -95,8 +95,8 @@ def evaluate(
     Args:
       clips: what is inverted.
       generator: z [b, latent_dim] -> audio [b, num_samples].
-      methods: row name -> audio [n, num_samples] to its inversion. Each runs once on the first
-        batch, to warm up, before it is timed.
+      methods: row name -> audio [n, num_samples] to its inversion. Each runs once on two
+        clips, to warm up, before it is timed.
       judge: audio [b, num_samples] -> logits; a network that no loss has seen.
       batch_size: clips at once; bounds the memory of generator, judge and metrics.
 
@@ -126,7 +126,7 @@ def _answers(clips, generator, methods, batch_size) -> Iterator[tuple[str, _Answ
     audio = np.broadcast_to(generator(zero).numpy(), shape)
     yield "zero_latent", _Answer(audio, np.broadcast_to(zero, (len(audio), generator.latent_dim)))
     for name, run in methods.items():
-        run(clips.audio[:batch_size])  # traces and warms up
+        run(clips.audio[:2])  # traces and warms up
         began = time.perf_counter()
         result = run(clips.audio)
         seconds = time.perf_counter() - began

@@ -33,12 +33,13 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """Where it starts, with how many starts, how it is refined and for how many iterations."""
+    """Where it starts, with how many starts, how it is refined, for how many iterations, towards what."""
 
     init: str
     refine: str
     max_iterations: int = 0
     starts: int = 1
+    objective: str | Mapping[str, float] = "auto"
 
 
 #: Sections 3.2 (encoder), 4.2 (gradient) and 4.4 (hybrid) of the paper, and exact recovery.
@@ -46,7 +47,7 @@ METHODS = {
     "encoder": Method("encoder", "none"),
     "gradient": Method("random", "lbfgs", 50_000),
     "hybrid": Method("encoder", "lbfgs", 200),
-    "least_squares": Method("screened", "gauss_newton", 600, starts=4),
+    "least_squares": Method("screened", "gauss_newton", 600, starts=4, objective="synthesized"),
 }
 
 
@@ -61,7 +62,7 @@ def invert(
     starts: int | None = None,
     refine: str | None = None,
     max_iterations: int | None = None,
-    objective: str | Mapping[str, float] = "auto",
+    objective: str | Mapping[str, float] | None = None,
     tolerance: float = 1e-6,
     backend: str = "batched",
     init_file: str | os.PathLike | None = None,
@@ -74,7 +75,7 @@ def invert(
     Args:
       audio: clips [n, num_samples] or one [num_samples], or the path of an audio file, or paths.
       generator: z [b, latent_dim] -> audio [b, num_samples]; default the embedded one.
-      method: a name in `METHODS`; each of the next four arguments overrides its part of it.
+      method: a name in `METHODS`; `init` to `objective` override its parts.
       inverter: audio -> z; default the embedded one, if the method starts with it.
       classifier: audio -> logits with activations, for objectives that need it.
       init: a name in `starts.STARTS`.
@@ -83,6 +84,7 @@ def invert(
       max_iterations: of the refinement, for each start.
       objective: a name in `objectives.PRESETS`, or weights of `objectives.PIECES`, or "auto": "synthesized"
         for clips that the generator turns out to explain within 100 iterations, "real" for all others.
+        Default: "synthesized" for least_squares, "auto" for the other methods.
       tolerance: see `lbfgs.minimize`.
       backend: "batched", or "scipy" for SciPy's L-BFGS-B, one clip at a time.
       init_file: latents to start at, for init="file".
@@ -94,7 +96,9 @@ def invert(
       InvalidArgumentError: for an unknown name, a count under 1, or clips of a wrong shape.
       AudioFileError: for a path that can't be read.
     """
-    chosen = _choose(method, init=init, starts=starts, refine=refine, max_iterations=max_iterations)
+    chosen = _choose(
+        method, init=init, starts=starts, refine=refine, max_iterations=max_iterations, objective=objective
+    )
     _check_choice("backend", backend, BACKENDS)
     generator = generator or loading.load_generator()
     clips, names = _clips(audio, generator)
@@ -105,7 +109,7 @@ def invert(
     began = time.perf_counter()
     begin = _starts(good, chosen, generator, inverter, init_file, seed, batch_size)
     starting = (time.perf_counter() - began) / max(len(good), 1)  # seconds per clip
-    refiner = _Refiner(generator, classifier, chosen, objective, tolerance, backend, batch_size, seed)
+    refiner = _Refiner(generator, classifier, chosen, tolerance, backend, batch_size, seed)
     outcomes = [
         refiner(good[i : i + batch_size], begin[i : i + batch_size])
         for i in progress(range(0, len(good), batch_size))
@@ -182,9 +186,8 @@ def _embedded_inverter() -> keras.Model:
 class _Refiner:
     """Refines the starts of one batch of clips after the other; what is compiled is kept between them."""
 
-    def __init__(
-        self, generator, classifier, chosen: Method, objective, tolerance, backend, batch_size, seed
-    ):
+    def __init__(self, generator, classifier, chosen: Method, tolerance, backend, batch_size, seed):
+        objective = chosen.objective
         self._chosen, self._automatic = chosen, objective == "auto"
         self._limits = {"tolerance": tolerance, "batch_size": batch_size}
         self._backend, self._seed = backend, seed

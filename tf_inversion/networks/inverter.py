@@ -56,15 +56,15 @@ class Inverter(keras.Model):
         embedding = resnet18(image, width, dtype)["embedding"]
         latents = keras.layers.Dense(latent_dim, dtype="float32", name="latents")(embedding)
         self.network = keras.Model(audio, latents, name="network")
+        #: `call` in inference mode, compiled once for any number of clips.
+        self.encode = tf.function(
+            lambda clips: self.network(clips, training=False),
+            input_signature=[tf.TensorSpec([None, num_samples], tf.float32)],
+        )
         self.built = True
 
     def call(self, audio, training=False):
         return self.network(audio, training=training)
-
-    @tf.function(reduce_retracing=True)
-    def encode(self, audio: tf.Tensor) -> tf.Tensor:
-        """Returns the latents of audio in inference mode, compiled: the fast way for many clips."""
-        return self.network(audio, training=False)
 
     def get_config(self):
         return dict(self._config)
