@@ -97,7 +97,7 @@ def _warn_of_quiet_clips(clips, peak: float) -> None:
     quiet = [name for name, level in zip(clips.names, levels) if SILENCE < level < peak / _QUIET]
     if quiet:
         _log.warning(
-            "%d clips are far quieter than what the inverter was trained on (peak %.2g) and will come out "
+            "%d clip(s) far quieter than what the inverter was trained on (peak %.2g) will come out "
             "wrong; give --peak=%.2g to raise them: %s",
             len(quiet),
             peak,
