@@ -44,6 +44,7 @@ setuptools.setup(
         "scipy>=1.11",
         "soundfile",
         "soxr",
+        "tensorboard",
         "tensorflow>=2.17.1",
         # Decodes inside tf.data with TensorFlow 2.17; elsewhere reading falls back to soundfile.
         "tensorflow-io==0.37.1; python_version < '3.13'",
