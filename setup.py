@@ -8,6 +8,7 @@ import setuptools
 HERE = Path(__file__).parent
 COMMANDS = [
     "prepare_dataset",
+    "train_wavegan",
     "train_classifier",
     "train_inverter",
     "generate_audio",

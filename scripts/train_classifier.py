@@ -20,8 +20,7 @@ flags.DEFINE_enum(
 flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude", "real"], "ResNet's input.")
 flags.DEFINE_string("name", "classifier", "Name of the model and of its files.")
 flags.DEFINE_float("dropout", 0.2, "Dropout rate before the last layer.", 0.0, 0.95)
-flags.DEFINE_float("gain_db", 6.0, "Augmentation: the level changes by up to this much.", lower_bound=0.0)
-flags.DEFINE_float("shift_seconds", 0.1, "Augmentation: starts up to this much later.", lower_bound=0.0)
+training_flags.define_augmentation(gain_db=6.0, shift_seconds=0.1)
 flags.DEFINE_float("noise_db", -40.0, "Augmentation: white noise up to this level re full scale.")
 
 
@@ -30,7 +29,8 @@ def main(arguments: list[str]) -> None:
     from tf_inversion import errors
     from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.classifier import Classifier
-    from tf_inversion.training.classifier import Augmentation, train_classifier
+    from tf_inversion.training.augmentation import Augmentation
+    from tf_inversion.training.classifier import train_classifier
 
     if not FLAGS.name.isidentifier():
         raise errors.InvalidArgumentError(f"--name={FLAGS.name}: use letters, digits and underscores")

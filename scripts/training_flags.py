@@ -16,23 +16,38 @@ FLAGS = flags.FLAGS
 _FREE = {"output_dir", "epochs", "resume", "checkpoint_minutes", "quiet", "strategy"}
 
 
-def define(epochs: int, output_dir: str) -> None:
-    """Defines the flags of a training, with the defaults that differ between trainings."""
+def define(
+    epochs: int,
+    output_dir: str,
+    learning_rate: float | None = 1e-3,
+    steps_per_epoch: int | None = None,
+    width: str = "Channels of the network's first stage.",
+) -> None:
+    """Defines the flags of a training, with the defaults and the help that differ between trainings."""
     common_flags.define("data_dir", "output_dir", "seed", "batch_size", "quiet")
     flags.FLAGS.set_default("data_dir", "data/fsdd")
     flags.FLAGS.set_default("output_dir", output_dir)
-    flags.DEFINE_integer("epochs", epochs, "Passes over the training clips.", lower_bound=1)
+    flags.DEFINE_integer(
+        "epochs", epochs, "Passes over the training clips, or over --steps_per_epoch steps.", lower_bound=1
+    )
     flags.DEFINE_integer(
         "steps_per_epoch",
-        None,
-        "Steps that make an epoch. Default: as many as the training clips fill batches.",
+        steps_per_epoch,
+        "Steps between two validations."
+        + ("" if steps_per_epoch else " Default: as many as the training clips fill batches."),
         lower_bound=1,
     )
-    flags.DEFINE_float("learning_rate", 1e-3, "Adam's learning rate.", lower_bound=0.0)
+    flags.DEFINE_float("learning_rate", learning_rate, "Adam's learning rate.", lower_bound=0.0)
     flags.DEFINE_float("peak", 0.0, "Scale each clip to this peak level; 0 leaves it.", 0.0, 1.0)
-    flags.DEFINE_integer("width", 64, "Channels of the network's first stage.", lower_bound=1)
+    flags.DEFINE_integer("width", 64, width, lower_bound=1)
     flags.DEFINE_bool("resume", True, "Go on where an earlier run of the same flags was stopped.")
     flags.DEFINE_float("checkpoint_minutes", 5.0, "A kill loses at most this much work.", lower_bound=0.0)
+
+
+def define_augmentation(gain_db: float, shift_seconds: float) -> None:
+    """Defines the flags of changes to the training clips."""
+    flags.DEFINE_float("gain_db", gain_db, "Augmentation: the level changes by up to this much.", 0.0)
+    flags.DEFINE_float("shift_seconds", shift_seconds, "Augmentation: starts up to this much later.", 0.0)
 
 
 def make_run(num_clips: int, cosine: bool):
@@ -66,7 +81,7 @@ def make_run(num_clips: int, cosine: bool):
     )
 
 
-def report(model_name: str, metrics: dict[str, float]) -> None:
+def report(model_name: str, metrics: dict[str, float], suffix: str = ".keras") -> None:
     """Prints the best epoch and where the weights are."""
     terms = ", ".join(
         f"{name.removeprefix('validation/')} {value:.4f}"
@@ -74,5 +89,5 @@ def report(model_name: str, metrics: dict[str, float]) -> None:
         if name.startswith("validation/")
     )
     print(f"best epoch {metrics['epoch']} of {FLAGS.epochs}, validation: {terms}")
-    print(f"weights: {Path(FLAGS.output_dir) / model_name}.keras (best), {model_name}_last.keras")
+    print(f"weights: {Path(FLAGS.output_dir) / model_name}{suffix} (best), {model_name}_last{suffix}")
     print(f"curves: tensorboard --logdir={Path(FLAGS.output_dir) / 'logs'}")

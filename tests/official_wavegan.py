@@ -1,8 +1,7 @@
-"""Writes WaveGAN generators in the layout of the official code, with random weights, and runs their graph.
+"""Writes WaveGAN generators in the layouts of the official code, with random weights, and runs their graph.
 
-The graph is built here with TensorFlow 1's operations, from what is known of
-the official one, so that the loaders are held against something that they do
-not share a line with.
+The graph is of TensorFlow 1's own operations, so that the Keras port is held
+against something that it does not share a layer with.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tf_inversion.generators.official_graph import export_graph
 from tf_inversion.generators.wavegan import WaveGANConfig
 
 tf1 = tf.compat.v1
@@ -48,15 +48,8 @@ def write(
     """
     infer = folder if flat else folder / "infer"
     infer.mkdir(parents=True, exist_ok=True)
-    with tf.Graph().as_default(), tf1.variable_scope("", use_resource=resource_variables):
-        build(config)
-        own = {v.op.name: v.shape.as_list() for v in tf1.global_variables()}
-        step_variable = tf1.train.get_or_create_global_step()
-        saver = tf1.train.Saver([*tf1.global_variables("G/"), step_variable])
-        tf1.train.export_meta_graph(
-            str(infer / "infer.meta"), clear_devices=True, saver_def=saver.as_saver_def()
-        )
-    values = random_weights(own, seed)
+    shapes = export_graph(config, infer / "infer.meta", use_resource=resource_variables)
+    values = random_weights(shapes, seed)
     if not flat:
         values |= training_variables(values)
         if arguments:
@@ -71,82 +64,7 @@ def write(
     return folder / name
 
 
-def build(config: WaveGANConfig) -> None:
-    """Builds the official graph for inference: placeholders, generator, conversions."""
-    samp_z_n = tf1.placeholder(tf.int32, [], name="samp_z_n")
-    tf1.random_uniform([samp_z_n, config.latent_dim], -1.0, 1.0, name="samp_z")
-    z = tf1.placeholder(tf.float32, [None, config.latent_dim], name="z")
-    flat_pad = tf1.placeholder(tf.int32, [], name="flat_pad")
-    with tf1.variable_scope("G"):
-        audio = generator(z, config)
-    audio = tf.identity(audio, name="G_z")
-    padded = tf.pad(audio, [[0, 0], [0, flat_pad], [0, 0]])
-    flat = tf.reshape(padded, [-1, audio.shape[-1]], name="G_z_flat")
-    for values, name in ((audio, "G_z_int16"), (flat, "G_z_flat_int16")):
-        tf.cast(tf.clip_by_value(values * 32767.0, -32767.0, 32767.0), tf.int16, name=name)
-
-
-def generator(z: tf.Tensor, config: WaveGANConfig) -> tf.Tensor:
-    """The generator's operations: z [batch, latent_dim] -> audio [batch, slice_len, channels]."""
-    multiple = 16 if config.slice_len == 16384 else 32
-    last_stride = {16384: [], 32768: [2], 65536: [4]}[config.slice_len]
-    strides = [4, 4, 4, 4, 4, *last_stride]
-    with tf1.variable_scope("z_project"):
-        width = config.dim * multiple
-        with tf1.variable_scope("dense"):
-            kernel, bias = variable("kernel", [config.latent_dim, 16 * width]), variable("bias", [16 * width])
-            x = tf.matmul(z, kernel) + bias
-        x = normalise(tf.reshape(x, [-1, 16, width]), config)
-    for i, stride in enumerate(strides):
-        last = i == len(strides) - 1
-        with tf1.variable_scope(f"upconv_{i}"):
-            filters = config.num_channels if last else width // 2
-            lengthen = transpose if config.upsample == "zeros" else repeat
-            x = lengthen(tf.nn.relu(x), filters, config.kernel_len, stride)
-            x = x if last else normalise(x, config)
-            width = filters
-    x = tf.tanh(x)
-    if config.post_filter_len:
-        with tf1.variable_scope("pp_filt/conv1d"):
-            kernel = variable("kernel", [config.post_filter_len, config.num_channels, 1])
-            x = tf.nn.conv1d(x, kernel, stride=1, padding="SAME")
-    return x
-
-
-def transpose(x: tf.Tensor, filters: int, kernel_len: int, stride: int) -> tf.Tensor:
-    """Transposed convolution, as `--wavegan_genr_upsample zeros`."""
-    with tf1.variable_scope("conv2d_transpose"):
-        kernel = variable("kernel", [1, kernel_len, filters, x.shape[2]])
-        bias = variable("bias", [filters])
-    shape = [tf.shape(x)[0], 1, stride * x.shape[1], filters]
-    y = tf1.nn.conv2d_transpose(tf.expand_dims(x, 1), kernel, shape, [1, 1, stride, 1], padding="SAME")
-    return tf.ensure_shape(tf.nn.bias_add(y, bias)[:, 0], [None, stride * x.shape[1], filters])
-
-
-def repeat(x: tf.Tensor, filters: int, kernel_len: int, stride: int) -> tf.Tensor:
-    """Nearest-neighbour upsampling and convolution, as `--wavegan_genr_upsample nn`."""
-    length = stride * x.shape[1]
-    x = tf1.image.resize_nearest_neighbor(tf.expand_dims(x, 1), [1, length])[:, 0]
-    with tf1.variable_scope("conv1d"):
-        kernel = variable("kernel", [kernel_len, x.shape[2], filters])
-        return tf.nn.conv1d(x, kernel, stride=1, padding="SAME") + variable("bias", [filters])
-
-
-def normalise(x: tf.Tensor, config: WaveGANConfig) -> tf.Tensor:
-    """Batch normalisation with moving statistics, if the variant has it."""
-    if not config.batchnorm:
-        return x
-    with tf1.variable_scope("batch_normalization"):
-        gamma, beta = (variable(name, [x.shape[2]]) for name in ("gamma", "beta"))
-        mean, variance = (variable(name, [x.shape[2]]) for name in ("moving_mean", "moving_variance"))
-    return tf1.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-3)
-
-
-def variable(name: str, shape: list[int]) -> tf1.Variable:
-    return tf1.get_variable(name, shape, initializer=tf1.zeros_initializer())
-
-
-def random_weights(shapes: dict[str, list[int]], seed: int) -> dict[str, np.ndarray]:
+def random_weights(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
     """Draws weights that keep the signal's level from layer to layer."""
     rng = np.random.default_rng(seed)
     values = {}

@@ -27,6 +27,20 @@ def test_polyphase_form_equals_transposed_convolution(kernel_len, stride, cached
     np.testing.assert_allclose(layer(x), convolved + tf.constant([1.0, 2.0, 3.0]), atol=1e-5)
 
 
+@pytest.mark.parametrize("kernel_len", [1, 2, 3, 4, 5, 8, 24, 25, 26])
+@pytest.mark.parametrize("stride", [2, 4])
+def test_polyphase_form_turns_back_into_a_transposed_convolution(kernel_len, stride):
+    layer = PolyphaseConv1DTranspose(3, kernel_len, stride)
+    kernel = np.random.default_rng(kernel_len).standard_normal([kernel_len, 3, 2]).astype(np.float32)
+    polyphase = layer.polyphase_kernel(kernel)
+    transposed = layer.transposed_kernel(polyphase)
+    np.testing.assert_array_equal(transposed, kernel)
+    np.testing.assert_array_equal(layer.polyphase_kernel(transposed), polyphase)
+    layer.build((None, 16, 2))
+    initial = layer.kernel.numpy()
+    np.testing.assert_array_equal(layer.polyphase_kernel(layer.transposed_kernel(initial)), initial)
+
+
 def test_training_keeps_to_kernels_of_the_given_length():
     network = wavegan.build_network(WaveGANConfig(dim=1, latent_dim=3))
     layer = network.get_layer("upconv_3")

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tf_inversion.generators.loading import load_generator
+from tf_inversion.generators.wavegan import WaveGANConfig
 from tf_inversion.networks.loading import load_classifier, load_inverter
 
 SMOKE = Path(__file__).resolve().parents[2] / "flags" / "smoke.flags"
@@ -77,11 +79,70 @@ def test_killed_and_started_again_it_goes_on(tones, tmp_path):
     assert "--width=2, this one has --width=3" in other.stderr
 
 
+def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, tmp_path):
+    judge = tiny_models[1]
+    arguments = [
+        f"--data_dir={tones}",
+        judge,
+        "--width=1",
+        "--mel_width=1",
+        "--kernel_len=5",
+        "--batch_size=2",
+    ]
+    arguments += ["--latent_dim=3", "--steps_per_epoch=1", "--quiet"]
+    trained = command("train_wavegan", *arguments, "--epochs=1", cwd=tmp_path)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert "best epoch 1 of 1, validation: loss" in trained.stdout
+    assert "weights: runs/wavegan/generator (best), generator_last\n" in trained.stdout
+    generator = load_generator(tmp_path / "runs/wavegan/generator")
+    assert generator.config == WaveGANConfig(dim=1, kernel_len=5, latent_dim=3)
+
+    resumed = command("train_wavegan", *arguments, "--epochs=2", cwd=tmp_path)
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    with (tmp_path / "runs/wavegan/history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    penalties = [float(row["discriminator/penalty"]) for row in rows]
+    assert penalties[0] > 0
+    assert penalties[1] == 0, "step 1, which the first run had not come to"
+    last = tmp_path / "runs/wavegan/generator_last"
+    assert {path.name for path in last.glob("model.ckpt-2.*")} == {
+        "model.ckpt-2.index",
+        "model.ckpt-2.data-00000-of-00001",
+    }
+
+    arguments += [f"--init={last}", "--epochs=1", "--mel_width=0", "--learning_rate=0", "--format=keras"]
+    trained_on = command("train_wavegan", *arguments, "--output_dir=on", cwd=tmp_path)
+    assert (trained_on.returncode, trained_on.stderr) == (0, "")
+    z = np.eye(3, dtype=np.float32)
+    np.testing.assert_allclose(
+        load_generator(tmp_path / "on/generator.keras")(z), load_generator(last)(z), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--init=nowhere", "nowhere: no such file or folder"),
+        ("--judge=nowhere", "nowhere: no such file"),
+        ("--sample_rate=8000", "judge: hears 16384 samples at 16000 Hz"),
+    ],
+)
+def test_wavegan_refuses_what_does_not_fit_in_one_line(command, tones, tmp_path, argument, message):
+    result = command("train_wavegan", f"--data_dir={tones}", "--width=1", argument, cwd=tmp_path)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["train_inverter", "--data_dir=nowhere"], 1, "nowhere"),
         (["train_classifier", "--data_dir=nowhere"], 1, "nowhere"),
+        (["train_wavegan", "--data_dir=nowhere"], 1, "nowhere"),
+        (["train_wavegan", "--slice_len=20000"], 1, "slice_len"),
         (["train_inverter", "--synthesized_only"], 1, "give --steps_per_epoch"),
         (["train_inverter", "--synthesized_only", "--steps_per_epoch=1", "--generator=no"], 1, "no"),
         (["train_inverter", "--epochs=0"], 1, "--epochs=0"),

@@ -9,7 +9,8 @@ from tf_inversion.audio.clips import ClipList, find_clips
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.loading import load_classifier
 from tf_inversion.training import loop
-from tf_inversion.training.classifier import Augmentation, train_classifier
+from tf_inversion.training.augmentation import Augmentation
+from tf_inversion.training.classifier import train_classifier
 
 
 def test_augmentation_moves_and_scales_but_keeps_the_clip():

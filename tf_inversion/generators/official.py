@@ -10,12 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+import keras
+import numpy as np
 
 from tf_inversion import errors
 from tf_inversion.generators import checkpoint, wavegan
 
 _OF_A_LAYER = re.compile(r"G/.+/(kernel|bias|gamma|beta|moving_mean|moving_variance)")
+_KINDS = {
+    keras.layers.Dense: "dense",
+    keras.layers.Conv1D: "conv1d",
+    keras.layers.Conv2D: "conv2d",
+    keras.layers.BatchNormalization: "batch_normalization",
+    wavegan.PolyphaseConv1DTranspose: "conv2d_transpose",
+}
 
 
 def load_official(prefix: Path) -> wavegan.WaveGAN:
@@ -28,54 +39,56 @@ def load_official(prefix: Path) -> wavegan.WaveGAN:
       ModelFileError: if the checkpoint is damaged or not a whole WaveGAN generator.
     """
     shapes = checkpoint.read_shapes(prefix)
-    config = _recognise(prefix, shapes)
-    layers = variables_by_layer(config)
-    expected = {name: shape for variables in layers.values() for name, shape in variables.items()}
-    for name, shape in expected.items():
-        checkpoint.check_shape(prefix, name, shapes.get(name), shape)
+    generator = wavegan.WaveGAN(_recognise(prefix, shapes), sample_rate=checkpoint.read_sample_rate(prefix))
+    expected = read_network(prefix, generator.network, "G")
     if surplus := sorted(name for name in shapes if _OF_A_LAYER.fullmatch(name) and name not in expected):
         raise errors.ModelFileError(
             f"{prefix}: {surplus[0]} is of no known WaveGAN variant; load it as original graph"
         )
-    values = checkpoint.read_variables(prefix, expected)
-    generator = wavegan.WaveGAN(config, sample_rate=checkpoint.read_sample_rate(prefix))
-    for layer_name, variables in layers.items():
-        layer = generator.network.get_layer(layer_name)
-        weights = [values[name] for name in variables]
-        if isinstance(layer, wavegan.PolyphaseConv1DTranspose):
-            weights[0] = layer.polyphase_kernel(weights[0][0])
-        layer.set_weights(weights)
     return generator
 
 
-def variables_by_layer(config: wavegan.WaveGANConfig) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Returns the shapes of the official variables by the name of their layer in `wavegan.build_network`.
+def read_network(prefix: Path, network: keras.Model, scope: str) -> set[str]:
+    """Sets a network's weights to a checkpoint's variables and returns their names.
 
-    A layer's variables stand in the order of its weights in Keras.
+    Args:
+      prefix: of the checkpoint's files.
+      network: its layers are named as the scopes of the checkpoint.
+      scope: "G" for the generator, "D" for the waveform critic.
+
+    Raises:
+      ModelFileError: if the checkpoint is damaged, or holds no such network.
     """
-    widths, kernel_len = config.widths, config.kernel_len
-    start = wavegan.START_LENGTH * widths[0]
-    layers = {"z_project": {"dense/kernel": (config.latent_dim, start), "dense/bias": (start,)}}
-    for i, (before, after) in enumerate(zip(widths, widths[1:])):
-        if config.upsample == "zeros":
-            kernel = {"conv2d_transpose/kernel": (1, kernel_len, after, before)}
-        else:
-            kernel = {"conv1d/kernel": (kernel_len, before, after)}
-        bias = next(iter(kernel)).replace("kernel", "bias")
-        layers[f"upconv_{i}"] = {**kernel, bias: (after,)}
-    if config.post_filter_len:
-        layers["pp_filt"] = {"conv1d/kernel": (config.post_filter_len, config.num_channels, 1)}
-    named = {
-        layer: {f"G/{layer}/{name}": shape for name, shape in variables.items()}
-        for layer, variables in layers.items()
-    }
-    if config.batchnorm:
-        for layer, width in zip(list(named), widths[:-1]):
-            named[f"{layer}_batchnorm"] = {
-                f"G/{layer}/batch_normalization/{name}": (width,)
-                for name in ("gamma", "beta", "moving_mean", "moving_variance")
-            }
-    return named
+    shapes = checkpoint.read_shapes(prefix)
+    expected = network_variables(network, scope)
+    for name, value in expected.items():
+        checkpoint.check_shape(prefix, name, shapes.get(name), value.shape)
+    values = checkpoint.read_variables(prefix, expected)
+    for layer, names in _named_layers(network, scope):
+        weights = [values[name] for name in names]
+        if isinstance(layer, wavegan.PolyphaseConv1DTranspose):
+            weights[0] = layer.polyphase_kernel(weights[0][0])
+        layer.set_weights(weights)
+    return set(expected)
+
+
+def network_variables(network: keras.Model, scope: str) -> dict[str, np.ndarray]:
+    """Returns a network's weights by name and in the form of the official checkpoint."""
+    values = {}
+    for layer, names in _named_layers(network, scope):
+        weights = layer.get_weights()
+        if isinstance(layer, wavegan.PolyphaseConv1DTranspose):
+            weights[0] = layer.transposed_kernel(weights[0])[None]
+        values |= zip(names, weights)
+    return values
+
+
+def _named_layers(network: keras.Model, scope: str) -> Iterator[tuple[keras.Layer, list[str]]]:
+    """Yields each layer that has weights, and what the official checkpoint calls them."""
+    for layer in network.layers:
+        if kind := _KINDS.get(type(layer)):
+            folder = f"{scope}/{layer.name.removesuffix('_batchnorm')}/{kind}"
+            yield layer, [f"{folder}/{weight.name}" for weight in layer.weights]
 
 
 def _recognise(prefix: Path, shapes: dict[str, tuple[int, ...]]) -> wavegan.WaveGANConfig:

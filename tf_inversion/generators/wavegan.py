@@ -174,6 +174,15 @@ class PolyphaseConv1DTranspose(keras.layers.Layer):
         by_phase = padded[self._taps]  # [taps, stride, filters, channels]
         return by_phase.transpose(0, 3, 1, 2).reshape(len(self._taps), kernel.shape[2], -1)
 
+    def transposed_kernel(self, kernel: np.ndarray) -> np.ndarray:
+        """Returns this layer's kernel as a transposed convolution's [kernel_len, filters, channels]."""
+        taps, channels, _ = kernel.shape
+        by_phase = kernel.reshape(taps, channels, self.stride, self.filters).transpose(0, 2, 3, 1)
+        used = self._taps >= 0
+        transposed = np.empty((self.kernel_len, self.filters, channels), kernel.dtype)
+        transposed[self._taps[used]] = by_phase[used]
+        return transposed
+
     def _initial_kernel(self, channels: int, dtype):
         """Glorot's uniform initialisation, of the transposed convolution's kernel."""
         kernel = keras.initializers.GlorotUniform()((self.kernel_len, self.filters, channels))

@@ -62,18 +62,22 @@ def fit(
     validate: Callable[[], Metrics],
     clips_per_step: int,
     illustrate: Callable[[], None] | None = None,
+    more: Mapping[str, Any] | None = None,
+    save: Callable[[Any, Path, int], None] | None = None,
 ) -> Metrics:
     """Trains `model` and returns the validation metrics of its best epoch.
 
     Args:
       run: the length and the place.
-      model: saved as <name>.keras (least validation loss) and <name>_last.keras.
+      model: saved as <name> (least validation loss) and <name>_last.
       optimizer: its slots are checkpointed with the model.
       batches: gives the batches from a global step on, without end.
       train_step: takes a batch, updates the model, returns metrics, "loss" among them.
       validate: metrics of the model in inference mode, "loss" among them.
       clips_per_step: for the speed in the progress bar.
       illustrate: writes images and audio to TensorBoard, once an epoch.
+      more: what else is checkpointed, such as an opponent and its optimizer.
+      save: writes the model (model, path without suffix, step); by default as .keras.
 
     Raises:
       TrainingError: if a loss or a weight is not finite (the last good weights
@@ -87,7 +91,9 @@ def fit(
         best=tf.Variable(math.inf, dtype=tf.float64),
         model=model,
         optimizer=optimizer,
+        **(more or {}),
     )
+    save = save or save_model
     manager = tf.train.CheckpointManager(state, str(output_dir / "checkpoints"), max_to_keep=2)
     if run.resume:
         _restore(state, manager)
@@ -110,8 +116,8 @@ def fit(
                 illustrate()
             if metrics["validation/loss"] < float(state.best):
                 state.best.assign(metrics["validation/loss"])
-                _save_model(model, output_dir / f"{model.name}.keras")
-            _save_model(model, output_dir / f"{model.name}_last.keras")
+                save(model, output_dir / model.name, int(state.step))
+            save(model, output_dir / f"{model.name}_last", int(state.step))
             history.append({"epoch": epoch, **metrics, "seconds": time.monotonic() - started})
             _save_checkpoint(manager, model)
             writer.flush()
@@ -203,8 +209,9 @@ def _save_checkpoint(manager: tf.train.CheckpointManager, model: keras.Model) ->
     manager.save()
 
 
-def _save_model(model: keras.Model, path: Path) -> None:
-    with paths.writing(path) as temporary:
+def save_model(model: keras.Model, path: Path, step: int) -> None:
+    """Writes <path>.keras."""
+    with paths.writing(path.with_name(f"{path.name}.keras")) as temporary:
         model.save(temporary)
 
 

@@ -1,0 +1,108 @@
+"""Trains a WaveGAN of your own sounds, to generate and to invert.
+
+  train_wavegan --data_dir=data/fsdd --width=16 --peak=0.9
+  train_wavegan --data_dir=drums/ --loss=wgan_gp --mel_width=0 --batch_size=64   # as Donahue et al.
+  train_wavegan --flagfile=flags/digits_wavegan.flags                           # the embedded generator
+  train_wavegan --init=wavegan_sc09/ --data_dir=data/fsdd                       # go on from a checkpoint
+  generate_audio --generator=runs/wavegan/generator --num=20
+
+After every --steps_per_epoch steps a judge listens to samples of the running
+average; the one nearest to the validation clips by Fréchet distance is kept.
+Killed and started again with the same flags, it goes on where it was.
+"""
+
+from absl import flags
+
+from tf_inversion.scripts import command, training_flags
+
+FLAGS = flags.FLAGS
+
+training_flags.define(
+    epochs=100,
+    output_dir="runs/wavegan",
+    learning_rate=None,
+    steps_per_epoch=1000,
+    width="Channels of the generator's last hidden layer.",
+)
+FLAGS.set_default("batch_size", 32)
+FLAGS["learning_rate"].help += " Default: 0.0003 for ns_r1, 0.0001 for wgan_gp."
+training_flags.define_augmentation(gain_db=0.0, shift_seconds=0.0)
+flags.DEFINE_string(
+    "judge",
+    None,
+    "A classifier that train_classifier wrote, of this sample rate. Default: the embedded one.",
+)
+flags.DEFINE_enum("loss", "ns_r1", ["ns_r1", "wgan_gp"], "ns_r1 learns more an hour; wgan_gp is the paper's.")
+flags.DEFINE_integer("latent_dim", 100, "Values in a latent vector.", lower_bound=1)
+flags.DEFINE_enum("slice_len", "16384", ["16384", "32768", "65536"], "Samples of a clip.")
+flags.DEFINE_integer("sample_rate", 16000, "Of the clips, in Hz.", lower_bound=1)
+flags.DEFINE_integer("kernel_len", 25, "Taps of the convolutions.", lower_bound=1)
+flags.DEFINE_bool("batchnorm", False, "Batch normalisation.")
+flags.DEFINE_enum("upsample", "zeros", ["zeros", "nn"], "zeros: transposed convolution; nn: repeat values.")
+flags.DEFINE_integer("post_filter_len", 0, "Taps of a learned filter after the tanh; 0: none.", lower_bound=0)
+flags.DEFINE_integer("phase_shuffle", 2, "Radius in samples; 0: none.", 0, 31)
+flags.DEFINE_integer(
+    "mel_width", 32, "Channels of a second critic, of log-mel pictures; 0: none, as in the paper.", 0
+)
+flags.DEFINE_string(
+    "init", None, "A WaveGAN to start from: a checkpoint, with its critics if it has them, or .keras."
+)
+flags.DEFINE_enum(
+    "format", "official", ["official", "keras"], "TensorFlow 1 checkpoint that WaveGAN tools read, or .keras."
+)
+
+
+def main(arguments: list[str]) -> None:
+    command.refuse_arguments(arguments)
+    import dataclasses
+
+    from tf_inversion import paths
+    from tf_inversion.audio.clips import find_clips
+    from tf_inversion.generators.official_graph import save_official
+    from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+    from tf_inversion.networks.discriminator import Discriminator
+    from tf_inversion.networks.loading import load_classifier
+    from tf_inversion.training import wavegan
+    from tf_inversion.training.augmentation import Augmentation
+
+    clips = {split: find_clips(FLAGS.data_dir, split) for split in ("train", "valid")}
+    run = training_flags.make_run(len(clips["train"]), cosine=False)
+    command.set_seed(FLAGS.seed)
+    config = WaveGANConfig(
+        dim=FLAGS.width,
+        kernel_len=FLAGS.kernel_len,
+        latent_dim=FLAGS.latent_dim,
+        slice_len=int(FLAGS.slice_len),
+        batchnorm=FLAGS.batchnorm,
+        upsample=FLAGS.upsample,
+        post_filter_len=FLAGS.post_filter_len,
+    )
+    generator = WaveGAN(config, sample_rate=FLAGS.sample_rate)
+    discriminator = Discriminator(config, FLAGS.sample_rate, FLAGS.phase_shuffle, FLAGS.mel_width)
+    if FLAGS.init:
+        wavegan.start_from(FLAGS.init, generator, discriminator)
+    loss = wavegan.LOSSES[FLAGS.loss]
+    if FLAGS.learning_rate is not None:
+        loss = dataclasses.replace(loss, learning_rate=FLAGS.learning_rate)
+
+    def save(average, path, step):
+        save_official(average, path, step, opponents=discriminator.networks)
+
+    best = wavegan.train_wavegan(
+        run,
+        generator,
+        discriminator,
+        load_classifier(FLAGS.judge or paths.embedded("judge.keras")),
+        clips["train"],
+        clips["valid"],
+        loss=loss,
+        augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds),
+        batch_size=FLAGS.batch_size,
+        peak=FLAGS.peak,
+        seed=FLAGS.seed,
+        save=save if FLAGS.format == "official" else wavegan.save_keras,
+    )
+    training_flags.report("generator", best, suffix="" if FLAGS.format == "official" else ".keras")
+
+
+run = command.runner(main, __doc__)

@@ -1,0 +1,57 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion.evaluation import samples
+from tf_inversion.networks.classifier import Classifier
+
+
+def gaussian(count: int, deviations: list[float], mean: list[float], seed: int) -> np.ndarray:
+    """Draws embeddings whose mean and diagonal covariance are the given ones to the last digit."""
+    x = np.random.default_rng(seed).standard_normal([count, len(mean)])
+    x -= x.mean(0)
+    white = np.linalg.solve(np.linalg.cholesky(np.cov(x, rowvar=False)), x.T).T
+    return white * deviations + mean
+
+
+def test_frechet_distance_of_gaussians_with_diagonal_covariances():
+    """|mean - mean'|^2 + sum (deviation - deviation')^2 = (9 + 16) + (1 + 0 + 4) = 30."""
+    a = gaussian(50, [2, 1, 5], [3, 0, 1], seed=0)
+    b = gaussian(80, [1, 1, 3], [0, 4, 1], seed=1)
+    assert samples.frechet_distance(a, b) == pytest.approx(30)
+    assert samples.frechet_distance(b, a) == pytest.approx(30)
+    assert samples.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_frechet_distance_with_units_that_are_always_silent():
+    """The silent unit of both adds nothing, the one of `a` alone its variance in `b`: 30 + 0.25."""
+    a, b = gaussian(50, [2, 1, 5], [3, 0, 1], seed=0), gaussian(80, [1, 1, 3, 0.5], [0, 4, 1, 0], seed=1)
+    a, b = np.pad(a, [(0, 0), (0, 2)]), np.pad(b, [(0, 0), (0, 1)])
+    assert samples.frechet_distance(a, b) == pytest.approx(30.25)
+    assert samples.frechet_distance(a, b[:2]) > 0  # fewer clips than units
+
+
+def test_sample_metrics_by_hand():
+    """Forty clips: 20 say word 0 for certain, 10 word 1 with 0.85, 10 word 2 with 0.7, none word 3."""
+    probabilities = np.repeat([[1, 0, 0, 0], [0, 0.85, 0, 0.15], [0.3, 0, 0.7, 0]], [20, 10, 10], axis=0)
+    embeddings = np.random.default_rng(0).standard_normal([40, 3])
+    result = samples.sample_metrics(embeddings, probabilities, embeddings + np.array([3, 0, 4]))
+    assert result["frechet_distance"] == pytest.approx(25)
+    assert result["word_entropy"] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(4))
+    assert (result["rarest_word"], result["commonest_word"]) == (0, 0.5)
+    assert result["confident"] == pytest.approx(0.75)
+    assert 1 < result["inception_score"] < 4
+
+
+def test_embed_hears_as_much_as_the_judge_does():
+    keras.utils.set_random_seed(0)
+    judge = Classifier(architecture="mel_cnn", width=2, num_samples=8192)
+    audio = np.random.default_rng(0).uniform(-1, 1, [5, 16384]).astype(np.float32)
+    audio *= np.linspace(0.01, 1, 5, dtype=np.float32)[:, np.newaxis]
+    embeddings, probabilities = samples.embed(judge, [audio[:2], audio[2:4], audio[4:]])
+    embedding, logits = judge.features(audio[:, :8192], ["embedding", "logits"])
+    np.testing.assert_allclose(embeddings, embedding, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(probabilities, tf.nn.softmax(logits), atol=1e-6)
+    assert np.ptp(embeddings, axis=0).max() > 1e-3, "clips of different levels"

@@ -1,0 +1,133 @@
+"""What a WaveGAN is trained against: a critic of the waveform and one of its log-mel picture.
+
+The waveform critic is the discriminator of Donahue et al. (2019, appendix D)
+with phase shuffle. It hears phase and fine detail, but the word only late. The
+log-mel critic sees the word at once and costs a quarter as much.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from tf_inversion.audio import mel
+from tf_inversion.generators.wavegan import WaveGANConfig
+
+_MEL_STAGES = 4
+
+
+class Discriminator(keras.Model):
+    """Scores clips, high for real ones: audio [batch, num_samples] -> [batch, critics].
+
+    Args:
+      config: the generator's; its mirror image is the waveform critic.
+      sample_rate: in hertz.
+      phase_shuffle: activations are shifted by up to this many samples either way.
+      mel_width: channels of the log-mel critic's first layer; 0 leaves it out.
+    """
+
+    def __init__(
+        self,
+        config: WaveGANConfig,
+        sample_rate: int = 16000,
+        phase_shuffle: int = 2,
+        mel_width: int = 32,
+    ):
+        super().__init__(name="discriminator")
+        self.sample_rate = sample_rate
+        self.waveform = _waveform_critic(config, phase_shuffle)
+        self.mel = None
+        if mel_width:
+            frames = mel.log_mel(tf.zeros([1, config.slice_len]), sample_rate).shape[1]
+            self.mel = _mel_critic(frames, mel_width)
+        self.built = True
+
+    @property
+    def networks(self) -> dict[str, keras.Model]:
+        """The critics by their scopes in a checkpoint: "D" is the official discriminator."""
+        return {"D": self.waveform, **({"D_mel": self.mel} if self.mel else {})}
+
+    def views(self, audio: tf.Tensor) -> list[tf.Tensor]:
+        """Returns what each critic looks at: [batch, num_samples, 1], and [batch, frames, bands, 1]."""
+        views = [audio[..., tf.newaxis]]
+        if self.mel:
+            # From -60 to 0 dB becomes -1 to 1.
+            views.append(1 + mel.log_mel(audio, self.sample_rate)[..., tf.newaxis] / 1.5)
+        return views
+
+    def scores(self, views: list[tf.Tensor]) -> tf.Tensor:
+        """Returns the critics' scores [batch, critics] of what `views` returned."""
+        critics = (self.waveform, self.mel)[: len(views)]
+        return tf.concat([critic(view, training=True) for critic, view in zip(critics, views)], axis=1)
+
+    def seed_phases(self, seed: tf.Tensor) -> None:
+        """Makes the next phases a function of the seed (int [2]), for a checkpoint lacks their state."""
+        shuffles = [layer for layer in self.waveform.layers if isinstance(layer, PhaseShuffle)]
+        for layer, state in zip(shuffles, tf.unstack(tf.random.split(seed, len(shuffles)))):
+            layer.seed_generator.state.assign(tf.cast(state, layer.seed_generator.state.dtype))
+
+    def call(self, audio, training=True):
+        return self.scores(self.views(audio))
+
+
+def _waveform_critic(config: WaveGANConfig, phase_shuffle: int) -> keras.Model:
+    """Strided convolutions down to 16 samples; layers are named as the scopes of the official checkpoint."""
+    x = audio = keras.Input((config.slice_len, 1), name="waveform")
+    last = len(config.strides) - 1
+    for i, stride in enumerate(sorted(config.strides, reverse=True)):
+        width = config.dim << i
+        x = keras.layers.Conv1D(width, config.kernel_len, stride, padding="same", name=f"downconv_{i}")(x)
+        if config.batchnorm and i:
+            x = keras.layers.BatchNormalization(epsilon=1e-3, name=f"downconv_{i}_batchnorm")(x)
+        x = keras.layers.LeakyReLU(0.2)(x)
+        if phase_shuffle and i < last:
+            x = PhaseShuffle(phase_shuffle)(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(audio, keras.layers.Dense(1, name="output")(x), name="waveform_critic")
+
+
+def _mel_critic(frames: int, width: int) -> keras.Model:
+    """Strided convolutions over time and frequency; the last layer sees how much a batch's clips differ."""
+    x = image = keras.Input((frames, mel.NUM_BANDS, 1), name="log_mel")
+    for i in range(_MEL_STAGES):
+        x = keras.layers.Conv2D(width << i, 4, 2, padding="same", name=f"conv_{i}")(x)
+        x = keras.layers.LeakyReLU(0.2)(x)
+    x = keras.layers.Flatten()(BatchDeviation()(x))
+    return keras.Model(image, keras.layers.Dense(1, name="output")(x), name="mel_critic")
+
+
+class PhaseShuffle(keras.layers.Layer):
+    """Shifts [batch, length, channels] by a random number of samples, filling in by reflection.
+
+    It keeps a critic from learning the artefacts of the generator's
+    upsampling, which always lie at the same phase (Donahue et al., section 3.3).
+    """
+
+    def __init__(self, radius: int, **kwargs):
+        super().__init__(**kwargs)
+        self.radius = radius
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x):
+        length = x.shape[1]
+        start = keras.random.randint([], 0, 2 * self.radius + 1, seed=self.seed_generator)
+        padded = tf.pad(x, [[0, 0], [self.radius, self.radius], [0, 0]], mode="REFLECT")
+        return tf.ensure_shape(padded[:, start : start + length], x.shape)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class BatchDeviation(keras.layers.Layer):
+    """Appends a channel with the mean standard deviation over the batch.
+
+    A generator that says one word only is caught by it (Karras et al.:
+    Progressive Growing of GANs, ICLR 2018, section 3).
+    """
+
+    def call(self, x):
+        deviation = tf.reduce_mean(tf.sqrt(tf.math.reduce_variance(x, axis=0) + 1e-8))
+        return tf.concat([x, tf.fill([*tf.unstack(tf.shape(x)[:-1]), 1], deviation)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)

@@ -1,0 +1,37 @@
+"""Changes to clips that keep a training from learning its few clips by heart."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """Changes that do not change the word, drawn anew for every clip.
+
+    Attributes:
+      gain_db: the level is changed by up to this many decibels, up or down.
+      shift_seconds: the clip starts up to this much later.
+      noise_db: white noise up to this level relative to full scale; None for no noise.
+    """
+
+    gain_db: float = 0.0
+    shift_seconds: float = 0.0
+    noise_db: float | None = None
+
+    def __call__(self, audio: tf.Tensor, seed: tf.Tensor, sample_rate: int) -> tf.Tensor:
+        """Changes audio [batch, num_samples], the same way for the same seed (int [2])."""
+        batch, num_samples = audio.shape
+        seeds = tf.random.split(seed, 4)
+        gain = tf.random.stateless_uniform([batch, 1], seeds[0], -self.gain_db, self.gain_db)
+        audio = audio * 10.0 ** (gain / 20.0)
+        longest = int(self.shift_seconds * sample_rate)
+        shifts = tf.random.stateless_uniform([batch, 1], seeds[1], 0, longest + 1, tf.int32)
+        padded = tf.pad(audio, [[0, 0], [longest, 0]])
+        audio = tf.gather(padded, tf.range(num_samples) + longest - shifts, batch_dims=1)
+        if self.noise_db is not None:
+            level = tf.random.stateless_uniform([batch, 1], seeds[2], self.noise_db - 40.0, self.noise_db)
+            audio += 10.0 ** (level / 20.0) * tf.random.stateless_normal([batch, num_samples], seeds[3])
+        return tf.clip_by_value(audio, -1.0, 1.0)
