@@ -12,6 +12,7 @@ COMMANDS = [
     "train_classifier",
     "train_inverter",
     "generate_audio",
+    "evaluate_generator",
     "invert_audio",
     "evaluate_inversion",
 ]

@@ -65,8 +65,49 @@ _DEFINITIONS = {
         upper_bound=2**32 - 1,
     ),
     "batch_size": lambda: flags.DEFINE_integer("batch_size", 64, "Clips per batch.", lower_bound=1),
+    "init": lambda: flags.DEFINE_enum(
+        "init",
+        None,
+        ["encoder", "random", "screened", "zero", "file"],
+        "Where to start. Default: the method's.",
+    ),
+    "init_file": lambda: flags.DEFINE_string(
+        "init_file", None, "With --init=file: latents.npz of an earlier run, a row for each clip."
+    ),
+    "starts": lambda: flags.DEFINE_integer(
+        "starts", None, "Starts for each clip, the best answer is kept. Default: the method's."
+    ),
+    "refine": lambda: flags.DEFINE_enum(
+        "refine", None, ["none", "lbfgs", "adam", "gauss_newton"], "How to refine. Default: the method's."
+    ),
+    "max_iterations": lambda: flags.DEFINE_integer(
+        "max_iterations", None, "Iterations of the refinement, for each start. Default: the method's."
+    ),
+    "objective": lambda: flags.DEFINE_string(
+        "objective",
+        None,
+        "What to minimise: auto, paper, authors, synthesized, phase_free, real; pieces, as in "
+        "'waveform+0.1*prior'; stages, as in 'log_mel:40,synthesized'. Default: the method's.",
+    ),
+    "tolerance": lambda: flags.DEFINE_float(
+        "tolerance", None, "Share of its objective that a clip must gain to go on. Default: the refinement's."
+    ),
+    "backend": lambda: flags.DEFINE_enum(
+        "backend",
+        "batched",
+        ["batched", "tfp", "scipy"],
+        "L-BFGS in batches, by TensorFlow Probability, or by SciPy as in the paper, one clip at a time.",
+    ),
+    "adjust": lambda: flags.DEFINE_list(
+        "adjust", [], "What is recovered with the latents, since a recording may change it: gain, shift."
+    ),
     "quiet": lambda: flags.DEFINE_bool("quiet", False, "No progress bar."),
 }
+
+
+#: How a clip is inverted: keyword arguments of `invert` that are flags of the same name.
+INVERSION = ("init", "starts", "refine", "max_iterations", "objective", "tolerance", "backend", "adjust")
+_PARTS = INVERSION[:5]  # of a method
 
 
 def define(*names: str) -> None:
@@ -138,13 +179,17 @@ def _check_fit(flag: str, model, generator, properties: tuple[str, ...]) -> None
             )
 
 
-def check_methods(names: list[str]) -> None:
-    """Refuses names that are not methods of inversion."""
-    from tf_inversion.inversion.methods import METHODS
+def inversion_options() -> dict:
+    """Returns the flags in INVERSION as keyword arguments of `invert`."""
+    return {name: flags.FLAGS[name].value for name in INVERSION}
 
-    for name in names:
-        if name not in METHODS:
-            raise errors.InvalidArgumentError(f"{name!r}: no such method; choose from {', '.join(METHODS)}")
+
+def check_methods(names: list[str]) -> bool:
+    """Refuses early what `invert` would refuse; returns whether one refines, by a classifier."""
+    from tf_inversion.inversion.methods import choose
+
+    parts = {name: flags.FLAGS[name].value for name in _PARTS}
+    return any(choose(name, **parts).refine != "none" for name in names)
 
 
 def output_dir() -> Path:

@@ -1,7 +1,7 @@
 """Prints the paper's two tables for a generator, an inverter and methods of inversion.
 
   evaluate_inversion                                 # the bundled clips, with the embedded models
-  evaluate_inversion --data_dir=data/fsdd --split=test
+  evaluate_inversion --data_dir=data/fsdd --split=test --methods=encoder,hybrid,paper,authors
   evaluate_inversion --data_dir=data/sc09 --generator=wavegan_sc09/ \\
       --inverter=runs/inverter/inverter.keras --judge=score_model/ --num_clips=1000
 
@@ -26,9 +26,14 @@ common_flags.define(
     "generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier", "judge"
 )
 common_flags.define("data_dir", "output_dir", "peak", "seed", "batch_size", "quiet")
+common_flags.define(*common_flags.INVERSION)
 FLAGS.set_default("output_dir", "out/evaluation")
 flags.DEFINE_enum("split", "test", ["train", "valid", "test", "all"], "Which part of --data_dir.")
-flags.DEFINE_list("methods", ["encoder"], "A row each: encoder, gradient, hybrid, least_squares.")
+flags.DEFINE_list(
+    "methods",
+    ["encoder"],
+    "A row each: encoder, gradient, hybrid, least_squares; paper, authors: hybrid with their objective.",
+)
 flags.DEFINE_integer("num_clips", 300, "Clips of each kind; of real ones no more than there are.", 1)
 
 
@@ -48,10 +53,10 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.evaluation.tables import evaluate, to_markdown
     from tf_inversion.inversion.methods import invert
 
-    common_flags.check_methods(FLAGS.methods)
+    refines = common_flags.check_methods(FLAGS.methods)
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
-    classifier = None if FLAGS.methods == ["encoder"] else common_flags.load_classifier(generator)
+    classifier = common_flags.load_classifier(generator) if refines else None
     judge = common_flags.load_judge(generator)
     num, seed, batch_size = FLAGS.num_clips, FLAGS.seed, FLAGS.batch_size
     peak = inverter.peak if FLAGS.peak is None else FLAGS.peak
@@ -71,6 +76,7 @@ def main(arguments: list[str]) -> None:
                 batch_size=batch_size,
                 seed=seed,
                 progress=common_flags.progress(f"{kind}, {method}"),
+                **common_flags.inversion_options(),
             )
             for method in FLAGS.methods
         }

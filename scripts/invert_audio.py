@@ -3,12 +3,14 @@
   invert_audio                                       # the bundled clips, with the embedded models
   invert_audio my_clip.wav recordings/ 'more/*.flac'
   invert_audio --peak=0.9 quiet.wav                  # raise the level to what the inverter knows
+  invert_audio --method=least_squares --error_bars generated.wav    # the exact z of a generated clip
+  invert_audio --method=hybrid --objective=real --max_iterations=500 --trace voice.wav
   invert_audio --all_slices long.wav                 # not only the first 16,384 samples
   invert_audio --generator=wavegan_sc09/ --inverter=runs/inverter/inverter.keras clips/
 
 PATHs are files, folders (searched through) and globs. Writes to OUTPUT_DIR
-latents.npz (`latents` float32 [n, latent_dim], `names`), reconstructions/<name>.wav
-and metrics.csv. A file that can't be read is reported and the others are done;
+latents.npz (`latents` float32 [n, latent_dim], `names`; with --error_bars `std`),
+reconstructions/<name>.wav and metrics.csv. A file that can't be read is reported and the others are done;
 the exit code is then 1.
 """
 
@@ -28,8 +30,11 @@ common_flags.define(
     "generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier", "judge"
 )
 common_flags.define("output_dir", "peak", "seed", "batch_size", "quiet")
+common_flags.define(*common_flags.INVERSION, "init_file")
 FLAGS.set_default("output_dir", "out/inversion")
-flags.DEFINE_string("method", "encoder", "encoder, gradient, hybrid or least_squares, see the README.")
+flags.DEFINE_string("method", "encoder", "encoder, gradient, hybrid, least_squares, paper or authors.")
+flags.DEFINE_bool("trace", False, "Write trace.csv, the course of the objective.")
+flags.DEFINE_bool("error_bars", False, "Tell how far off each latent may be; costs a Jacobian a clip.")
 flags.DEFINE_bool("all_slices", False, "Invert every slice of a file that is longer, not only the first.")
 
 _QUIET = 4  # so many times under the inverter's training peak, a clip is too quiet
@@ -43,14 +48,14 @@ def main(arguments: list[str]) -> int:
 
     from tf_inversion.audio.clips import load_clips
     from tf_inversion.audio.files import write_audio
-    from tf_inversion.evaluation.per_clip import per_clip, summary, write_csv
+    from tf_inversion.evaluation.per_clip import per_clip, summary, trace_rows, write_csv
     from tf_inversion.inversion.methods import invert
     from tf_inversion.latents import save_latents
 
-    common_flags.check_methods([FLAGS.method])
+    refines = common_flags.check_methods([FLAGS.method])
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
-    classifier = None if FLAGS.method == "encoder" else common_flags.load_classifier(generator)
+    classifier = common_flags.load_classifier(generator) if refines else None
     judge = common_flags.load_judge(generator)
     rate, peak = generator.sample_rate, FLAGS.peak or 0.0
     clips = load_clips(paths, generator.num_samples, rate, peak, FLAGS.all_slices)
@@ -66,13 +71,18 @@ def main(arguments: list[str]) -> int:
         classifier=classifier,
         batch_size=FLAGS.batch_size,
         seed=FLAGS.seed,
+        init_file=FLAGS.init_file,
+        error_bars=FLAGS.error_bars,
         progress=common_flags.progress("inverting"),
+        **common_flags.inversion_options(),
     )
-    rows = per_clip(clips.names, clips.audio, result.audio, rate, judge, batch_size=FLAGS.batch_size)
+    rows = per_clip(clips.names, clips.audio, result, rate, judge, batch_size=FLAGS.batch_size)
     for name, audio in zip(clips.names, result.audio):
         write_audio(folder / "reconstructions" / f"{name}.wav", audio, rate)
-    save_latents(folder / "latents.npz", result.latents, clips.names)
+    save_latents(folder / "latents.npz", result.latents, clips.names, std=result.latent_std)
     write_csv(folder / "metrics.csv", rows)
+    if FLAGS.trace:
+        write_csv(folder / "trace.csv", trace_rows(clips.names, result))
     print(summary(rows))
     print(f"{folder}: reconstructions/, latents.npz and metrics.csv of {len(rows)} clips")
     return 1 if missing or clips.report.unreadable else 0

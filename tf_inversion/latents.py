@@ -28,10 +28,15 @@ def synthesize(
         yield from generator(latents[start : start + batch_size]).numpy()
 
 
-def save_latents(path: str | os.PathLike, latents: np.ndarray, names: Sequence[str]) -> None:
-    """Writes `latents` [n, latent_dim] and the n `names` of their clips to an .npz file.
+def save_latents(
+    path: str | os.PathLike, latents: np.ndarray, names: Sequence[str], std: np.ndarray | None = None
+) -> None:
+    """Writes `latents` [n, latent_dim], the n `names` of their clips, and error bars `std` to an .npz file.
 
     Read it by np.load(path): nothing in it is pickled.
     """
+    arrays = {"latents": np.asarray(latents, np.float32), "names": np.asarray(names, np.str_)}
+    if std is not None:
+        arrays["std"] = np.asarray(std, np.float32)
     with paths.writing(path) as unfinished:
-        np.savez(unfinished, latents=np.asarray(latents, np.float32), names=np.asarray(names, np.str_))
+        np.savez(unfinished, **arrays)

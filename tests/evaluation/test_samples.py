@@ -55,3 +55,31 @@ def test_embed_hears_as_much_as_the_judge_does():
     np.testing.assert_allclose(embeddings, embedding, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(probabilities, tf.nn.softmax(logits), atol=1e-6)
     assert np.ptp(embeddings, axis=0).max() > 1e-3, "clips of different levels"
+
+
+def test_tone_levels_find_a_tone_and_nothing_else():
+    time = np.arange(16384) / 16000
+    noise = 0.01 * np.random.default_rng(0).normal(size=[4, 16384])
+    tones = noise + 0.01 * np.sin(2 * np.pi * 4000 * time)
+    levels = samples.tone_levels(tones, 16000)
+    # The tone has half the power of the noise, a third of all; its main lobe spreads over three bins.
+    assert -10 < levels[4000] < -5
+    assert levels[1000] < -20
+    assert sorted(samples.tone_levels(tones, 8000)) == [1000, 4000]
+
+
+def test_background_levels():
+    word = np.zeros([3, 16384])
+    word[:, :4096] = np.sin(np.arange(4096) * 0.3)
+    word[1, -1600:] = 0.01 * np.sqrt(0.5)
+    word[2, -1600:] = word[2, :1600]
+    silent, hum, going_on = samples.background_levels(word, 16000)
+    assert silent == -120
+    assert abs(hum + 40) < 0.2
+    assert abs(going_on) < 0.5
+
+
+def test_silent_clips_have_spectra():
+    frequencies, power = samples.average_spectrum(np.zeros([2, 16384]), 16000)
+    assert len(frequencies) == len(power) == 513
+    assert np.isfinite(power).all()

@@ -1,100 +1,305 @@
-"""Inversion end to end, on the embedded generator."""
+"""Inversion end to end."""
 
 import logging
 
 import numpy as np
 import pytest
+import soundfile
+import tensorflow as tf
 
 from tf_inversion import errors, invert, load_generator
-from tf_inversion.inversion import lbfgs, objectives, scipy_backend
+from tf_inversion.generators.base import Generator
+from tf_inversion.inversion import gauss_newton, lbfgs, objectives
+from tf_inversion.inversion.result import STATUSES
 from tf_inversion.latents import draw_latents, save_latents
+from tf_inversion.networks.loading import load_inverter
+
+
+def value_of(weights, generator, clips, latents):
+    objective = objectives.make(weights, generator)
+    targets = objective.targets(tf.constant(clips), tf.constant(latents))
+    return objective.value(tf.constant(latents), targets).numpy()
 
 
 @pytest.fixture(scope="module")
-def generator():
-    return load_generator()
+def noise():
+    """Two clips that no generator makes."""
+    return np.random.default_rng(3).normal(0, 0.3, (2, 64)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def made(generator):
-    """Two latent vectors and their clips."""
-    latents = draw_latents(2, generator.latent_dim, seed=5)
-    return latents, generator(latents).numpy()
-
-
-def test_gauss_newton_recovers_latents_exactly(generator, made, tmp_path):
-    latents, clips = made
-    start = latents + np.random.default_rng(1).normal(0, 0.03, latents.shape)
-    save_latents(tmp_path / "start.npz", start, ["a", "b"])
-    result = invert(
-        clips,
-        generator,
-        "least_squares",
-        init="file",
-        init_file=tmp_path / "start.npz",
-        starts=1,
-        objective="synthesized",
-    )
+@pytest.mark.parametrize(
+    ("refine", "backend"),
+    [
+        ("gauss_newton", "batched"),
+        ("lbfgs", "batched"),
+        ("lbfgs", "tfp"),
+        ("lbfgs", "scipy"),
+        ("adam", "batched"),
+    ],
+)
+def test_every_refinement_recovers_latents(linear, refine, backend):
+    latents = 0.9 * draw_latents(5, 3, seed=2)
+    clips = linear(latents).numpy()
+    options = {"init": "zero", "refine": refine, "backend": backend, "objective": "synthesized"}
+    result = invert(clips, linear, **options, max_iterations=600, batch_size=4)
+    np.testing.assert_allclose(result.latents, latents, atol=0.02 if refine == "adam" else 1e-3)
     assert result.converged.all()
-    assert np.abs(result.latents - latents).mean(1).max() < 5e-5
+    np.testing.assert_allclose(result.audio, linear(result.latents), atol=1e-6)
+    values = value_of("synthesized", linear, clips, result.latents)
+    np.testing.assert_allclose(result.objective, values, atol=1e-7)
     assert (result.evaluations >= result.steps).all()
-    assert all((np.diff(points[:, 1]) <= 0).all() for points in result.trace)
+    assert (result.steps > 0).all()
+    for points, steps, value in zip(result.trace, result.steps, result.objective):
+        assert points[-1, 0] == steps
+        assert points[-1, 1] == pytest.approx(value, abs=1e-12)
+        assert (np.diff(points[:, 0]) > 0).all()
+        assert (np.diff(points[:, 1]) <= 0).all()
+    assert result.seconds == pytest.approx(result.clip_seconds.sum())
 
 
-def test_batched_lbfgs_gets_as_low_as_scipy(generator, made):
-    _, clips = made
-    objective = objectives.Objective({"waveform_mse": 1.0}, generator)
-    start = draw_latents(2, generator.latent_dim, seed=6)
-    ours = lbfgs.minimize(objective, clips, start, max_iterations=30)
-    theirs = scipy_backend.minimize(objective, clips, start, max_iterations=30)
-    np.testing.assert_array_less(ours.objective, 3 * theirs.objective)
-    assert (ours.iterations <= 30).all()
+@pytest.mark.parametrize("refine", ["gauss_newton", "lbfgs"])
+def test_a_clip_does_not_depend_on_its_company(curved, curved_clips, refine):
+    options = {"init": "random", "refine": refine, "max_iterations": 200, "objective": "synthesized"}
+    one, four = (invert(curved_clips[1], curved, **options, batch_size=size) for size in (1, 4))
+    np.testing.assert_allclose(one.latents, four.latents, atol=1e-3)
+    np.testing.assert_allclose(one.latents, curved_clips[0], atol=1e-3)
 
 
-def test_more_starts_are_never_worse(generator, made):
-    options = {"init": "screened", "refine": "adam", "max_iterations": 10, "objective": "synthesized"}
-    one, two = (invert(made[1], generator, starts=count, **options) for count in (1, 2))
-    assert (two.objective <= one.objective).all()
-    assert np.abs(two.latents).max() <= 1.05  # stochastic clipping
+def test_methods_of_the_paper(curved, curved_clips, caplog):
+    clips = curved_clips[1][:2]
+    result = invert(clips, curved, "paper", init="random", max_iterations=3, batch_size=1)
+    np.testing.assert_allclose(
+        result.objective, value_of({"real_part": 1}, curved, clips, result.latents), rtol=1e-4
+    )
+    assert list(result.status) == ["ran out"] * 2
+    assert "2 of 2 clips ran out of 3 iterations" in caplog.text
+    with pytest.raises(errors.InvalidArgumentError, match="middle needs a classifier"):
+        invert(clips, curved, "authors", init="random")
 
 
-def test_screening_does_not_draw_the_answer(generator):
-    clips = generator(draw_latents(1, generator.latent_dim, seed=0)).numpy()
-    result = invert(clips, generator, init="screened", refine="none", objective="synthesized", seed=0)
-    assert result.objective[0] > 1e-3
+def test_default_is_the_embedded_encoder():
+    generator = load_generator()
+    clip = generator(draw_latents(1, generator.latent_dim, seed=5)).numpy()[0]
+    result = invert(clip)
+    np.testing.assert_allclose(result.latents, load_inverter().encode(clip[None]), atol=1e-5)
+    np.testing.assert_allclose(result.audio, generator(result.latents), atol=1e-5)
+    np.testing.assert_allclose(
+        result.objective, value_of("synthesized", generator, clip[None], result.latents), rtol=1e-4
+    )
+    assert list(result.status) == ["encoded"]
+    assert (result.steps[0], result.evaluations[0], result.trace[0].shape) == (0, 1, (0, 2))
+    assert result.latent_std is None
 
 
-def test_a_clip_with_nan_leaves_the_others(generator, made, caplog):
-    clips = np.concatenate([made[1], made[1][:1]])
-    clips[1, 100] = np.nan
+def test_paths(curved, curved_clips, tmp_path):
+    for name, clip in zip("ab", curved_clips[1]):
+        soundfile.write(tmp_path / f"{name}.wav", clip, 16000, subtype="FLOAT")
+    options = {"init": "zero", "refine": "gauss_newton", "max_iterations": 40, "objective": "synthesized"}
+    result = invert([tmp_path / "a.wav", tmp_path / "b.wav"], curved, **options)
+    assert result.names == ["a", "b"]
+    np.testing.assert_allclose(result.latents, curved_clips[0][:2], atol=1e-4)
+    with pytest.raises(errors.AudioFileError, match=r"c\.wav"):
+        invert(tmp_path / "c.wav", curved, **options)
+
+
+# How many starts
+
+
+def test_a_solved_clip_is_not_started_again(linear):
+    latents = draw_latents(3, 3, seed=0)
+    options = {"init": "random", "objective": "synthesized"}
+    result = invert(linear(latents).numpy(), linear, "least_squares", **options, starts=4)
+    np.testing.assert_allclose(result.latents, latents, atol=1e-5)
+    assert list(result.steps) == [8, 8, 8]
+
+
+def test_a_clip_that_two_starts_agree_on_is_not_started_again(linear):
+    """There is but one least square, and noise that is left over."""
+    clips = np.random.default_rng(3).normal(0, 0.3, (1, 40)).astype(np.float32)
+    options = {"init": "random", "objective": "synthesized", "tolerance": 1e-4}
+    one, two, four = (invert(clips, linear, "least_squares", **options, starts=n) for n in (1, 2, 4))
+    assert one.objective > 0.5
+    assert two.steps > one.steps
+    assert four.steps == two.steps
+    assert four.objective <= one.objective
+
+
+class Folded(Generator):
+    """One latent, whose square is the level of a sound; another sound tells its sign, but quietly."""
+
+    def __init__(self):
+        super().__init__(latent_dim=1, num_samples=512)
+        self._sounds = np.random.default_rng(0).normal(0, 0.3, (2, 512)).astype(np.float32)
+
+    def call(self, z):
+        return tf.matmul(tf.concat([z**2, 0.5 + 0.3 * z], 1), self._sounds)
+
+
+def test_a_clip_that_got_stuck_gets_another_start(tmp_path):
+    generator = Folded()
+    clips = generator(np.array([[0.5]], np.float32)).numpy()
+    save_latents(tmp_path / "wrong.npz", [[-0.5]], ["a"])
+    options = {"init": "file", "init_file": tmp_path / "wrong.npz"}
+    one, two = (invert(clips, generator, "least_squares", **options, starts=n) for n in (1, 2))
+    assert one.objective > 0.05
+    assert -1 < one.latents < 0
+    np.testing.assert_allclose(two.latents, 0.5, atol=1e-4)
+    assert two.objective < 1e-10
+    assert two.steps > one.steps
+    assert two.trace[0][:, 1].min() == two.objective
+
+
+def test_the_seed_fixes_random_starts(curved, curved_clips):
+    one, again, other = (
+        invert(curved_clips[1], curved, init="random", refine="none", seed=seed).latents for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).all()
+
+
+# Objectives
+
+
+def test_stages_follow_one_another(curved, curved_clips):
+    clips, zero = curved_clips[1], np.zeros((6, 4), np.float32)
+    options = {"init": "zero", "refine": "lbfgs", "max_iterations": 4}
+    result = invert(clips, curved, **options, objective="waveform_mae:3,synthesized")
+    first = lbfgs.minimize(objectives.make({"waveform_mae": 1.0}, curved), clips, zero, max_iterations=3)
+    second = lbfgs.minimize(
+        objectives.make("synthesized", curved), clips, first.latents, max_iterations=4, goal=1e-8
+    )
+    np.testing.assert_allclose(result.latents, second.latents, atol=1e-4)
+    np.testing.assert_allclose(result.objective, second.objective, rtol=0.01)
+    np.testing.assert_array_equal(result.steps, first.iterations + second.iterations)
+    np.testing.assert_array_equal(result.evaluations, first.evaluations + second.evaluations)
+    for points, before, after in zip(result.trace, first.trace, second.trace):
+        assert len(points) == len(before) + len(after)
+        assert points[len(before) - 1, 0] == 3
+
+
+def test_auto_tells_own_clips_from_others(curved, curved_clips, noise):
+    """To others' clips Gauss-Newton does not listen by the classifier, which would be no sum of squares."""
+    clips = np.concatenate([curved_clips[1][:1], noise])
+    options = {"init": "random", "objective": "auto", "starts": 1, "classifier": lambda audio: audio}
+    result = invert(clips, curved, "least_squares", **options, max_iterations=40)
+    np.testing.assert_allclose(result.latents[0], curved_clips[0][0], atol=1e-4)
+    expected = [
+        *value_of("synthesized", curved, clips[:1], result.latents[:1]),
+        *value_of("phase_free", curved, noise, result.latents[1:]),
+    ]
+    np.testing.assert_allclose(result.objective, expected, atol=1e-6, rtol=1e-3)
+    random = invert(clips, curved, init="random", refine="none").latents
+    assert (expected[1:] < value_of("phase_free", curved, noise, random[1:])).all()
+
+
+def test_gauss_newton_needs_squares(curved, curved_clips):
+    with pytest.raises(errors.InvalidArgumentError, match="objective: Gauss-Newton needs squared"):
+        invert(curved_clips[1], curved, "least_squares", init="zero", objective="paper")
+
+
+# Clips that are none, and files
+
+
+def test_a_clip_with_nan_leaves_the_others(curved, curved_clips, caplog, tmp_path):
+    clips = curved_clips[1][:3].copy()
+    clips[1, 20] = np.nan
+    save_latents(tmp_path / "start.npz", np.zeros((3, 4)), "abc")
+    options = {"init": "file", "init_file": tmp_path / "start.npz", "refine": "lbfgs", "error_bars": True}
     with caplog.at_level(logging.WARNING):
-        result = invert(clips, generator, init="zero", refine="lbfgs", max_iterations=2, objective="paper")
+        result = invert(clips, curved, **options, max_iterations=2, objective="synthesized")
     assert "1 clip(s) hold NaN" in caplog.text
     assert "2 of 3 clips ran out of 2 iterations" in caplog.text
     assert list(result.status) == ["ran out", "not finite", "ran out"]
-    assert np.isnan(result.latents[1]).all()
-    assert np.isfinite(result.latents[[0, 2]]).all()
+    assert set(result.status) < set(STATUSES)
+    for array in (result.latents, result.audio, result.objective[:, None], result.latent_std):
+        assert np.isnan(array[1]).all()
+        assert np.isfinite(array[[0, 2]]).all()
+    assert result.trace[1].shape == (0, 2)
+    alone = invert(clips[2:], curved, init="zero", refine="lbfgs", max_iterations=2, objective="synthesized")
+    np.testing.assert_allclose(result.latents[2], alone.latents[0], atol=1e-5)
+
+
+def test_a_start_with_nan_leaves_the_others(curved, curved_clips, tmp_path):
+    start = np.zeros((6, 4))
+    start[2] = np.nan
+    save_latents(tmp_path / "start.npz", start, "abcdef")
+    options = {"init": "file", "init_file": tmp_path / "start.npz", "starts": 1, "error_bars": True}
+    result = invert(curved_clips[1], curved, "least_squares", **options)
+    assert list(result.status) == ["converged"] * 2 + ["failed"] + ["converged"] * 3
+    assert np.isnan(result.latents[2]).all()
+    assert np.isnan(result.latent_std[2]).all()
+    others = [0, 1, 3, 4, 5]
+    np.testing.assert_allclose(result.latents[others], curved_clips[0][others], atol=1e-4)
+    assert np.isfinite(result.latent_std[others]).all()
+
+
+def test_no_clips(curved):
+    result = invert(np.zeros((0, 64)), curved, "least_squares", error_bars=True)
+    assert result.latents.shape == result.latent_std.shape == (0, 4)
+    assert result.audio.shape == (0, 64)
+    assert len(result.status) == len(result.trace) == result.seconds == 0
+
+
+def test_silence_is_recovered(linear):
+    result = invert(np.zeros((1, 40)), linear, "least_squares", init="random", error_bars=True)
+    assert result.converged.all()
+    np.testing.assert_allclose(result.audio, np.zeros((1, 40)), atol=1e-6)
+
+
+def test_error_bars(curved, curved_clips):
+    clips = curved_clips[1] + np.random.default_rng(0).normal(0, 0.02, (6, 64)).astype(np.float32)
+    result = invert(clips, curved, "least_squares", init="zero", starts=1, error_bars=True)
+    np.testing.assert_array_equal(
+        result.latent_std, gauss_newton.standard_deviation(curved, clips, result.latents)
+    )
+    assert (np.abs(result.latents - curved_clips[0]) < 5 * result.latent_std).all()
+
+
+@pytest.mark.parametrize("options", [{"refine": "none"}, {"refine": "lbfgs", "max_iterations": 3}])
+def test_progress_is_of_clips(curved, curved_clips, options):
+    seen = []
+
+    def progress(clips):
+        for clip in clips:
+            seen.append(clip)
+            yield clip
+
+    clips = curved_clips[1]
+    invert(clips, curved, init="zero", batch_size=4, progress=progress, **options)
+    assert seen == list(range(len(clips)))
+
+
+# Mistakes
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "magic"}, "method: 'magic'"),
+        ({"method": "magic"}, "method: 'magic' is unknown; choose from encoder, "),
+        ({"init": "here"}, "init: 'here'"),
+        ({"init": "zero", "refine": "polish"}, "refine: 'polish'"),
+        ({"init": "zero", "backend": "gpu"}, "backend: 'gpu'"),
         ({"init": "zero", "starts": 0}, "starts: 0"),
+        ({"init": "zero", "refine": "lbfgs", "max_iterations": 0}, "max_iterations: 0"),
+        ({"init": "zero", "tolerance": -1.0}, "tolerance: -1.0"),
+        ({"init": "zero", "tolerance": float("nan")}, "tolerance: nan"),
         ({"init": "zero", "objective": "authors"}, "needs a classifier"),
         ({"init": "zero", "objective": "loud"}, "objective: 'loud'"),
         ({"init": "zero", "objective": {"hue": 1.0}}, "objective: 'hue'"),
-        ({"init": "file", "init_file": "absent.npz"}, "absent.npz"),
+        ({"init": "zero", "objective": {}}, "objective: is empty"),
+        ({"init": "zero", "objective": "-1*waveform"}, "objective: weight -1.0 of waveform"),
+        ({"init": "file", "init_file": "absent.npz"}, "absent.npz: not a latents file"),
     ],
 )
-def test_wrong_arguments_are_named(generator, made, options, message):
-    with pytest.raises(errors.InvalidArgumentError, match=message):
-        invert(made[1], generator, **options)
+def test_wrong_arguments_are_named(curved, curved_clips, options, message):
+    with pytest.raises(errors.InvalidArgumentError, match=message) as caught:
+        invert(curved_clips[1], curved, **options)
+    assert "\n" not in str(caught.value)
 
 
-def test_wrong_shapes_are_named(generator, made, tmp_path):
-    with pytest.raises(errors.InvalidArgumentError, match="16384 samples"):
-        invert(np.zeros([2, 100], np.float32), generator)
+def test_wrong_shapes_are_named(curved, curved_clips, tmp_path):
+    with pytest.raises(errors.InvalidArgumentError, match=r"audio: shape \(2, 100\).* 64 samples"):
+        invert(np.zeros([2, 100], np.float32), curved)
     save_latents(tmp_path / "one.npz", np.zeros([1, 100]), ["a"])
-    with pytest.raises(errors.InvalidArgumentError, match=r"needed are \(2, 100\)"):
-        invert(made[1], generator, init="file", init_file=tmp_path / "one.npz")
+    with pytest.raises(errors.InvalidArgumentError, match=r"needed are \(6, 4\)"):
+        invert(curved_clips[1], curved, init="file", init_file=tmp_path / "one.npz")

@@ -57,6 +57,22 @@ def test_tables_md_is_printed_and_says_how_it_was_made(labelled_run):
     assert "8_noise_0.wav" in result.stderr
 
 
+def test_methods_are_rows(command, tiny_models, write_noise, tmp_path):
+    write_noise(tmp_path / "clips/1_noise_0.wav")
+    arguments = ("--data_dir=clips", "--split=all", "--num_clips=3", "--methods=encoder,paper", "--quiet")
+    flags = ("--max_iterations=2", "--init=zero")
+    result = command("evaluate_inversion", *tiny_models, *arguments, *flags, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "made by: `evaluate_inversion " in result.stdout
+    for table in read_tables(tmp_path / "out/evaluation").values():
+        assert list(table) == [*ROWS, "paper"]
+        # Both start at the latent vector 0; the one stays there, the other goes on.
+        assert table["encoder"]["mse"] == pytest.approx(table["zero_latent"]["mse"], rel=1e-3)
+        assert table["paper"]["mse"] != pytest.approx(table["encoder"]["mse"], rel=1e-3)
+        assert table["paper"]["seconds_per_clip"] > 0
+    assert result.stderr.count("3 of 3 clips ran out of 2 iterations") == 1
+
+
 def test_embedded_models_on_bundled_clips(command, tmp_path):
     try:
         for name in ("inverter.keras", "judge.keras", "speech"):

@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from tf_inversion.generators.loading import load_generator
-from tf_inversion.networks.classifier import DIGITS
+from tf_inversion.latents import save_latents
+from tf_inversion.networks.classifier import DIGITS, Classifier
 
 COLUMNS = [
     "name",
@@ -18,6 +19,11 @@ COLUMNS = [
     "rms_ratio",
     "predicted_digit",
     "predicted_digit_of_reconstruction",
+    "objective",
+    "status",
+    "iterations",
+    "evaluations",
+    "seconds",
 ]
 
 
@@ -88,6 +94,57 @@ def test_metrics(mixed_run):
     assert rows["same"]["predicted_digit"] in DIGITS
 
 
+def test_encoded_clips_are_not_refined(mixed_run):
+    rows = rows_of(mixed_run[1])
+    assert {(row["status"], row["iterations"], row["evaluations"]) for row in rows} == {("encoded", "0", "1")}
+    assert all(float(row["objective"]) > 0 and float(row["seconds"]) > 0 for row in rows)
+    assert "std" not in np.load(mixed_run[1] / "latents.npz")
+
+
+@pytest.fixture(scope="module")
+def refined_run(command, tiny_models, write_noise, tmp_path_factory):
+    home = tmp_path_factory.mktemp("refined")
+    write_noise(home / "clips/a.wav")
+    write_noise(home / "clips/b.wav", level=0.3)
+    Classifier(width=2).save(home / "classifier.keras")
+    arguments = ("--method=hybrid", "--max_iterations=3", "--trace", "--error_bars", "--output_dir=out")
+    models = (*tiny_models, f"--classifier={home / 'classifier.keras'}")
+    return command("invert_audio", *models, *arguments, "--quiet", "clips", cwd=home), home
+
+
+def test_trace_and_error_bars(refined_run):
+    result, home = refined_run
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "invert_audio: 2 of 2 clips ran out of 3 iterations\n"
+    rows = rows_of(home / "out")
+    assert list(rows[0]) == [*COLUMNS, "latent_std"]
+    saved = np.load(home / "out/latents.npz", allow_pickle=False)
+    assert saved["std"].shape == saved["latents"].shape == (2, 100)
+    for row, std in zip(rows, saved["std"]):
+        assert float(row["latent_std"]) == pytest.approx(std.mean(), rel=1e-4)
+        assert 0 < std.min() <= std.max() < 0.6  # a uniform prior's is 0.58
+        assert row["status"] == "ran out"
+        assert row["iterations"] == "6"  # three to see that no generator made it, three on its sound
+    with (home / "out/trace.csv").open(newline="") as file:
+        points = list(csv.DictReader(file))
+    assert list(points[0]) == ["name", "iteration", "objective"]
+    assert {point["name"] for point in points} == {"a", "b"}
+    for row in rows:
+        last = [point for point in points if point["name"] == row["name"]][-1]
+        assert last["iteration"] == row["iterations"]
+        assert float(last["objective"]) == pytest.approx(float(row["objective"]), rel=1e-5)
+
+
+def test_starts_at_the_latents_of_an_earlier_run(command, tiny_models, refined_run):
+    home = refined_run[1]
+    arguments = ("--refine=none", "--init=file", "--init_file=out/latents.npz", "--output_dir=again")
+    result = command("invert_audio", *tiny_models, *arguments, "--quiet", "clips", cwd=home)
+    assert result.returncode == 0, result.stderr
+    before, after = (np.load(home / folder / "latents.npz")["latents"] for folder in ("out", "again"))
+    np.testing.assert_array_equal(before, after)
+    assert [row["mse"] for row in rows_of(home / "out")] == [row["mse"] for row in rows_of(home / "again")]
+
+
 def test_all_slices_and_peak(command, tiny_models, write_noise, tmp_path):
     write_noise(tmp_path / "long.wav", num_samples=40000, level=0.01)
     arguments = ("--all_slices", "--peak=0.9", "--quiet", "long.wav")
@@ -110,12 +167,18 @@ def test_all_slices_and_peak(command, tiny_models, write_noise, tmp_path):
         (["--method=guess", "x.wav"], "'guess'"),
         (["--inverter=x.wav", "x.wav"], "x.wav"),
         (["bad.wav"], "bad.wav: "),
+        (["--method=hybrid", "--objective=loud", "x.wav"], "objective: 'loud'"),
+        (["--starts=0", "x.wav"], "starts: 0"),
+        (["--tolerance=-1", "x.wav"], "tolerance: -1"),
+        (["--init=file", "--init_file=three.npz", "x.wav"], "three.npz: latents of shape (3, 100)"),
+        (["--init=file", "x.wav"], "init_file"),
     ],
 )
 def test_mistakes_end_in_one_line(command, tiny_models, write_noise, tmp_path, arguments, words):
     write_noise(tmp_path / "x.wav")
     (tmp_path / "bad.wav").write_text("no audio")
     (tmp_path / "empty").mkdir()
+    save_latents(tmp_path / "three.npz", np.zeros((3, 100)), ["a", "b", "c"])
     before = sorted(tmp_path.rglob("*"))
     result = command("invert_audio", *tiny_models, *arguments, cwd=tmp_path)
     assert result.returncode == 1

@@ -1,4 +1,4 @@
-"""metrics.csv: one row per inverted clip."""
+"""metrics.csv: one row per inverted clip; trace.csv: the course of the objective."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from tf_inversion import paths
 from tf_inversion.evaluation import metrics
 from tf_inversion.evaluation.tables import layout
+from tf_inversion.inversion.result import InversionResult
 
 Row = dict[str, "str | float"]
 
@@ -31,25 +32,26 @@ _COLUMNS = {
 def per_clip(
     names: Sequence[str],
     clips: np.ndarray,
-    reconstructions: np.ndarray,
+    result: InversionResult,
     sample_rate: int,
     judge: keras.Model,
     *,
     batch_size: int = 64,
 ) -> list[Row]:
-    """Returns a row per clip: its name, distances, and the word that the judge hears before and after.
+    """Returns a row per clip: distances, what the judge hears before and after, and what it took.
 
     Args:
       names: of the n clips.
-      clips, reconstructions: float32 [n, num_samples], finite.
+      clips: float32 [n, num_samples], finite.
+      result: of their inversion.
       sample_rate: in hertz.
       judge: a classifier with `label_names`.
       batch_size: bounds the memory.
     """
-    distances = metrics.clip_metrics(clips, reconstructions, sample_rate, batch_size=batch_size)
+    distances = metrics.clip_metrics(clips, result.audio, sample_rate, batch_size=batch_size)
     before, after = (
         metrics.judge_probabilities(judge, audio, batch_size=batch_size).argmax(1)
-        for audio in (clips, reconstructions)
+        for audio in (clips, result.audio)
     )
     return [
         {
@@ -57,15 +59,31 @@ def per_clip(
             **{key: float(distances[key][i]) for key in _DISTANCES},
             "predicted_digit": judge.label_names[before[i]],
             "predicted_digit_of_reconstruction": judge.label_names[after[i]],
+            "objective": float(result.objective[i]),
+            "status": str(result.status[i]),
+            "iterations": int(result.steps[i]),
+            "evaluations": int(result.evaluations[i]),
+            "seconds": float(result.clip_seconds[i]),
+            **{key: float(values[i]) for key, values in (result.adjustments or {}).items()},
+            **({} if result.latent_std is None else {"latent_std": float(result.latent_std[i].mean())}),
         }
         for i, name in enumerate(names)
+    ]
+
+
+def trace_rows(names: Sequence[str], result: InversionResult) -> list[Row]:
+    """Returns a row for each clip and each time that its objective was looked at."""
+    return [
+        {"name": name, "iteration": int(iteration), "objective": float(value)}
+        for name, points in zip(names, result.trace)
+        for iteration, value in points
     ]
 
 
 def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
     """Writes the rows; what has no meaning (the ratio of a silent clip's level) stays empty."""
     with paths.writing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
         writer.writeheader()
         writer.writerows({key: _cell(value, "{}", "") for key, value in row.items()} for row in rows)
 

@@ -1,16 +1,36 @@
-"""How good a generator's samples are, by a classifier that it was not trained with."""
+"""How good a generator's samples are: by a classifier that it was not trained with, and by their spectra."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import numpy as np
+import scipy.signal
 import tensorflow as tf
 
+from tf_inversion import errors
 from tf_inversion.evaluation.metrics import inception_score
+from tf_inversion.generators.base import Generator
 from tf_inversion.networks.classifier import Classifier
 
 CONFIDENT = 0.8
+
+
+def check_judge(judge: Classifier, generator: Generator) -> None:
+    """Refuses a judge that can't listen to a generator's clips, of which it may hear the beginning only.
+
+    Raises:
+      InvalidArgumentError: if it has no features, another sample rate, or wants longer clips.
+    """
+    if not hasattr(judge, "features"):
+        raise errors.InvalidArgumentError(
+            "judge: the official score model gives no embedding; take one that train_classifier wrote"
+        )
+    if judge.sample_rate != generator.sample_rate or judge.num_samples > generator.num_samples:
+        raise errors.InvalidArgumentError(
+            f"judge: hears {judge.num_samples} samples at {judge.sample_rate} Hz, but the generator makes "
+            f"{generator.num_samples} at {generator.sample_rate} Hz; take one that was trained for it"
+        )
 
 
 def embed(judge: Classifier, batches: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -63,4 +83,46 @@ def frechet_distance(embeddings: np.ndarray, others: np.ndarray) -> float:
     # root itself they are found safely where a unit is always silent, or clips are few.
     squares = np.linalg.eigvals(covariances[0] @ covariances[1]).real
     trace = np.trace(covariances[0] + covariances[1]) - 2 * np.sum(np.sqrt(np.maximum(squares, 0)))
-    return float(np.sum((means[0] - means[1]) ** 2) + trace)
+    return max(0.0, float(np.sum((means[0] - means[1]) ** 2) + trace))
+
+
+def average_spectrum(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns frequencies [bins] in Hz and the mean power spectrum [bins] of clips [n, num_samples].
+
+    The powers add up to 1 (Welch's method, Hann windows of 1,024).
+    """
+    frequencies, power = scipy.signal.welch(audio, sample_rate, nperseg=1024)
+    power = power.mean(0, dtype=np.float64)
+    return frequencies, power / max(power.sum(), 1e-30)
+
+
+def tone_levels(audio: np.ndarray, sample_rate: int) -> dict[int, float]:
+    """Returns the level of artefact tones at 1, 4 and 8 kHz, in dB relative to the clips' power.
+
+    Strided convolutions upsampling by four can hum at multiples of the rate over 16. A tone is what a
+    bin of the average spectrum has above the median of its neighbours within 150 Hz; at least -120 dB.
+    """
+    frequencies, power = average_spectrum(audio, sample_rate)
+    levels = {}
+    for tone in (1000, 4000, 8000):
+        at = np.abs(frequencies - tone) < sample_rate / 1024
+        around = (np.abs(frequencies - tone) < 150) & ~at
+        if at.any() and around.any():
+            excess = power[at].max() - np.median(power[around])
+            levels[tone] = float(10 * np.log10(max(excess, 1e-12)))
+    return levels
+
+
+def background_levels(audio: np.ndarray, sample_rate: int, seconds: float = 0.1) -> np.ndarray:
+    """Returns the level [n] of what clips [n, num_samples] end with, in dB relative to the word.
+
+    The end is the last `seconds`, the word are the frames of 16 ms within 20 dB of the loudest. At least
+    -120 dB; a word that is still going on at the end is loud there.
+    """
+    frame = int(0.016 * sample_rate)
+    frames = audio[:, : audio.shape[1] // frame * frame].reshape(len(audio), -1, frame)
+    power = np.mean(frames.astype(np.float64) ** 2, axis=2)
+    word = power >= power.max(1, keepdims=True) / 100
+    level = np.sum(power * word, 1) / np.sum(word, 1)
+    end = np.mean(audio[:, -int(seconds * sample_rate) :].astype(np.float64) ** 2, axis=1)
+    return 10 * np.log10(np.maximum(end / np.maximum(level, 1e-30), 1e-12))

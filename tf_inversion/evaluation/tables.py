@@ -7,6 +7,7 @@ last two has recovered nothing.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
@@ -95,8 +96,8 @@ def evaluate(
     Args:
       clips: what is inverted.
       generator: z [b, latent_dim] -> audio [b, num_samples].
-      methods: row name -> audio [n, num_samples] to its inversion. Each runs once on two
-        clips, to warm up, before it is timed.
+      methods: row name -> like `invert`, audio [n, num_samples] to its inversion. Each runs for
+        an iteration on a few clips, to be compiled, before it is timed.
       judge: audio [b, num_samples] -> logits; a network that no loss has seen.
       batch_size: clips at once; bounds the memory of generator, judge and metrics.
 
@@ -126,11 +127,25 @@ def _answers(clips, generator, methods, batch_size) -> Iterator[tuple[str, _Answ
     audio = np.broadcast_to(generator(zero).numpy(), shape)
     yield "zero_latent", _Answer(audio, np.broadcast_to(zero, (len(audio), generator.latent_dim)))
     for name, run in methods.items():
-        run(clips.audio[:2])  # traces and warms up
+        with _warnings_off():
+            for count in (2, 3):  # traces for any number
+                run(clips.audio[:count], max_iterations=1)
         began = time.perf_counter()
         result = run(clips.audio)
         seconds = time.perf_counter() - began
         yield name, _Answer(result.audio, result.latents, seconds / len(clips.audio))
+
+
+@contextlib.contextmanager
+def _warnings_off() -> Iterator[None]:
+    """Keeps to itself that a single iteration was not enough."""
+    logger = logging.getLogger("tf_inversion.inversion")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _finite(name: str, answer: _Answer) -> _Answer:

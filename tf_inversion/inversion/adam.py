@@ -2,77 +2,99 @@
 
 from __future__ import annotations
 
-import time
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion.inversion import lbfgs, objectives
+from tf_inversion.inversion import rounds
+from tf_inversion.inversion.objectives import Objective
 
+TOLERANCE = 1e-6
 LEARNING_RATE = 0.02
-_ROUND = 100  # steps between looks at who is done
+_ROUND_LENGTH = 100  # steps between looks at who is done
+
+
+class State(NamedTuple):
+    z: tf.Tensor  # the best so far
+    value: tf.Tensor  # its objective
+    current: tf.Tensor
+    first: tf.Tensor  # moving averages of the gradient and its square
+    second: tf.Tensor
+    iterations: tf.Tensor
+    evaluations: tf.Tensor
+    status: tf.Tensor
 
 
 def minimize(
-    objective: objectives.Objective,
+    objective: Objective,
     clips: np.ndarray,
     start: np.ndarray,
     *,
     max_iterations: int,
-    tolerance: float = 1e-6,
+    tolerance: float = TOLERANCE,
     goal: float = 0.0,
     seed: int = 0,
     batch_size: int = 64,
-) -> lbfgs.Outcome:
+    finished: Callable[[int], object] | None = None,
+) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts; components that leave [-1, 1] are drawn anew.
 
     Arguments as in `lbfgs.minimize`, but that a clip has converged when a round of a hundred steps has
     lowered the best objective so far by less than the share `tolerance`. The best latents seen are returned.
     """
-    n, d = start.shape
-    best, value = start.copy(), np.full(n, np.inf, np.float32)
-    counts, status = np.zeros(n, np.int32), np.full(n, lbfgs.RAN_OUT, np.int32)
-    seconds, trace = np.zeros(n, np.float32), [[] for _ in range(n)]
-    run = _compiled_round(objective)
-    for first in range(0, n, batch_size):
-        active = np.arange(first, min(first + batch_size, n))
-        z = tf.clip_by_value(tf.constant(start[active]), -1.0, 1.0)
-        moments = tf.zeros([len(active), d]), tf.zeros([len(active), d])
-        for done in range(0, max_iterations, _ROUND):
-            began = time.perf_counter()
-            steps = min(_ROUND, max_iterations - done)
-            targets = objective.targets(tf.constant(clips[active]), tf.constant(start[active]))
-            before = value[active]
-            scalars = tf.constant(done), tf.constant(steps), tf.constant(seed)
-            state = run(z, moments, tf.constant(best[active]), tf.constant(before), targets, *scalars)
-            z, moments, best[active], value[active] = state[0], state[1], state[2].numpy(), state[3].numpy()
-            counts[active] += steps
-            seconds[active] += (time.perf_counter() - began) / len(active)
-            for member in active:
-                trace[member].append((int(counts[member]), float(value[member])))
-            running = (value[active] < before * (1 - tolerance)) & (value[active] > goal)
-            status[active[~running]] = lbfgs.CONVERGED
-            active = active[running]
-            if not len(active):
-                break
-            z, moments = tf.boolean_mask(z, running), tuple(tf.boolean_mask(m, running) for m in moments)
-    return lbfgs.Outcome(best, value, counts, counts.copy(), status, seconds, trace)
+    begin, advance = _compiled(objective)
+    limits = tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations), tf.constant(seed)
+    return rounds.minimize(
+        objective,
+        clips,
+        start,
+        begin,
+        lambda state, targets: advance(state, targets, *limits),
+        batch_size,
+        finished,
+    )
 
 
-def _compiled_round(objective: objectives.Objective):
+@functools.lru_cache(maxsize=8)
+def _compiled(objective: Objective) -> tuple[Callable, Callable]:
     @tf.function(reduce_retracing=True)
-    def run(z, moments, best, value, targets, done, steps, seed):
-        first, second = moments
-        for step in tf.range(done + 1, done + steps + 1):
-            current, gradient = objective.value_and_gradient(z, targets)
-            better = current < value
-            best, value = tf.where(better[:, None], z, best), tf.minimum(value, current)
-            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-            t = tf.cast(step, tf.float32)
-            rate = LEARNING_RATE * tf.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-            z -= rate * first / (tf.sqrt(second) + 1e-8)
-            drawn = tf.random.stateless_uniform(tf.shape(z), [seed, step], -1.0, 1.0)
-            z = tf.where(tf.abs(z) > 1, drawn, z)
-        return z, (first, second), best, value
+    def begin(z, targets) -> State:
+        z, zeros = tf.clip_by_value(z, -1.0, 1.0), tf.zeros_like(z)
+        counts = tf.zeros(tf.shape(z)[:1], tf.int32)
+        return State(z, objective.value(z, targets), z, zeros, zeros, counts, counts + 1, counts)
 
-    return run
+    @tf.function(reduce_retracing=True)
+    def advance(state: State, targets, limits, max_iterations, seed) -> State:
+        tolerance, goal = limits[0], limits[1]
+        steps = tf.minimum(_ROUND_LENGTH, max_iterations - tf.reduce_max(state.iterations))
+        before = state.value
+        for _ in tf.range(steps):
+            state = _step(objective, state, targets, seed)
+        status = tf.where(state.iterations >= max_iterations, rounds.RAN_OUT, state.status)
+        stalled = (before - state.value <= tolerance * before) & (steps == _ROUND_LENGTH)
+        return state._replace(status=tf.where((state.value <= goal) | stalled, rounds.CONVERGED, status))
+
+    return begin, advance
+
+
+def _step(objective: Objective, state: State, targets, seed) -> State:
+    value, gradient = objective.value_and_gradient(state.current, targets)
+    better = value < state.value
+    first, second = 0.9 * state.first + 0.1 * gradient, 0.999 * state.second + 0.001 * gradient**2
+    t = tf.cast(state.iterations + 1, tf.float32)[:, None]
+    rate = LEARNING_RATE * tf.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    moved = state.current - rate * first / (tf.sqrt(second) + 1e-8)
+    drawn = tf.random.stateless_uniform(tf.shape(moved), [seed, tf.reduce_max(state.iterations)], -1.0, 1.0)
+    return State(
+        z=tf.where(better[:, None], state.current, state.z),
+        value=tf.where(better, value, state.value),
+        current=tf.where(tf.abs(moved) > 1, drawn, moved),
+        first=first,
+        second=second,
+        iterations=state.iterations + 1,
+        evaluations=state.evaluations + 1,
+        status=state.status,
+    )

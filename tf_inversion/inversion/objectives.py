@@ -73,6 +73,7 @@ PIECES = {
     "magnitude": Piece("MAE of the STFT's magnitude (equation 1)", lambda v: _magnitude(v.spectrum), 1),
     "log_magnitude": Piece("MAE of its logarithm", lambda v: tf.math.log(_magnitude(v.spectrum) + 1e-2), 1),
     "log_mel": Piece("multi-resolution log-mel, squared", lambda v: log_mels(v.audio, v.sample_rate)),
+    "level": Piece("squared difference of the log10 of RMS levels", lambda v: _level(v.audio)),
     "perceptual": Piece(
         "activations of all residual blocks, squared", lambda v: _flat(v.blocks), by_classifier=True
     ),
@@ -89,13 +90,68 @@ PIECES = {
 }
 
 #: "paper" is equation 1, "authors" what their code ran. Their spectrogram is the STFT's real part.
-# The penalty outside [-1, 1] is slight: a wall would bar the curved valley that leads to a solution.
+# No penalty outside [-1, 1] where the clip is the generator's own: it would bar the curved valley that
+# leads to the solution, which is inside.
 PRESETS = {
     "paper": {"real_part": 1.0},
     "authors": {"real_part": 1.0, "waveform_mae": 1.0, "middle": 0.002},
-    "synthesized": {"waveform": 1.0, "prior": 0.1},
-    "real": {"log_mel": 1.0, "perceptual": 1.0, "posterior": 1.0, "prior": 1.0},
+    "synthesized": {"waveform": 1.0},
+    "phase_free": {"log_mel": 1.0, "level": 1.0, "prior": 1.0},
+    "real": {"log_mel": 1.0, "perceptual": 0.3, "posterior": 10.0, "level": 1.0, "prior": 1.0},
 }
+
+
+def stages(spec: str | Mapping[str, float]) -> list[tuple[Mapping[str, float], int | None]]:
+    """Returns the weights and the iterations (None: the method's) of each stage of an objective.
+
+    Args:
+      spec: weights of `PIECES`, or in words: stages between commas, each a preset, or pieces between "+",
+        with weights before "*", and iterations behind ":". "log_mel:40,synthesized",
+        "waveform+0.1*prior".
+
+    Raises:
+      InvalidArgumentError: if it can't be read, or names what does not exist.
+    """
+    if not isinstance(spec, str):
+        return [(spec, None)]
+    found = []
+    for stage in spec.split(","):
+        name, _, iterations = stage.partition(":")
+        if iterations and not (iterations.isdecimal() and int(iterations)):
+            raise errors.InvalidArgumentError(f"objective: {stage!r}: {iterations!r} is no iteration count")
+        found.append((_weights(name), int(iterations) if iterations else None))
+    return found
+
+
+def _weights(name: str) -> Mapping[str, float]:
+    if name in PRESETS:
+        return PRESETS[name]
+    weights = {}
+    for term in name.split("+"):
+        weight, _, piece = term.rpartition("*")
+        if piece not in PIECES:
+            raise errors.InvalidArgumentError(
+                f"objective: {piece!r} is no piece; pieces are {', '.join(PIECES)}; "
+                f"whole objectives auto, {', '.join(PRESETS)}"
+            )
+        try:
+            weights[piece] = weights.get(piece, 0) + float(weight or 1)
+        except ValueError:
+            raise errors.InvalidArgumentError(f"objective: {term!r}: {weight!r} is no weight") from None
+    return weights
+
+
+def make(
+    weights: str | Mapping[str, float], generator: base.Generator, classifier: keras.Model | None = None
+) -> Objective:
+    """Returns the objective of these weights (or preset); asked again the same one, compiled already."""
+    weights = PRESETS[weights] if isinstance(weights, str) else weights
+    return _make(tuple(weights.items()), generator, classifier)
+
+
+@functools.lru_cache(maxsize=16)
+def _make(weights, generator, classifier) -> Objective:
+    return Objective(dict(weights), generator, classifier)
 
 
 class Objective:
@@ -113,7 +169,11 @@ class Objective:
     def __init__(
         self, weights: Mapping[str, float], generator: base.Generator, classifier: keras.Model | None = None
     ):
-        for name in weights:
+        if not weights:
+            raise errors.InvalidArgumentError(f"objective: is empty; choose from {', '.join(PIECES)}")
+        for name, weight in weights.items():
+            if not 0 < weight < math.inf:
+                raise errors.InvalidArgumentError(f"objective: weight {weight} of {name}; give one above 0")
             if name not in PIECES:
                 raise errors.InvalidArgumentError(
                     f"objective: {name!r} is unknown; choose from {', '.join(PIECES)}"
@@ -151,28 +211,24 @@ class Objective:
         return value, tape.gradient(value, latents)
 
     def residuals(self, latents: tf.Tensor, targets: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns residuals [b, m] whose sum of squares is the squared pieces' part of the objective.
-
-        Pieces that need the classifier are left out: its Jacobian would cost a hundred times the generator's.
-        """
+        """Returns residuals [b, m] whose sum of squares is the objective, if `is_least_squares`."""
         view = self._view(latents, self.generator(latents))
         parts = []
-        for name in filter(_has_residuals, self.weights):
-            scale = tf.sqrt(self.weights[name] * _scale(name, targets[name]))
+        for name, weight in self.weights.items():
+            scale = tf.sqrt(weight * _scale(name, targets[name]))
             parts.append(scale * _rows(PIECES[name].features(view) - targets[name]))
         return tf.concat(parts, 1)
 
     @property
-    def has_residuals(self) -> bool:
-        """Whether Gauss-Newton finds anything to work on: a squared distance between sounds."""
-        return any(_has_residuals(name) and not PIECES[name].in_latents for name in self.weights)
+    def is_least_squares(self) -> bool:
+        """Whether all pieces are squared, and by the generator alone.
+
+        A classifier's Jacobian would cost a hundred times the generator's.
+        """
+        return all(PIECES[name].power == 2 and not PIECES[name].by_classifier for name in self.weights)
 
     def _view(self, latents: tf.Tensor, audio: tf.Tensor) -> View:
         return View(latents, audio, self.generator.sample_rate, self._classifier)
-
-
-def _has_residuals(name: str) -> bool:
-    return PIECES[name].power == 2 and not PIECES[name].by_classifier
 
 
 def _distance(name: str, weight: float, view: View, target: tf.Tensor) -> tf.Tensor:
@@ -195,6 +251,11 @@ def _rows(x: tf.Tensor) -> tf.Tensor:
 def _magnitude(spectrum: tf.Tensor) -> tf.Tensor:
     """Magnitude with a gradient that is finite in silence."""
     return tf.sqrt(tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)) + 1e-10)
+
+
+def _level(audio: tf.Tensor) -> tf.Tensor:
+    """Log10 of the RMS level [b, 1], from -80 dB up."""
+    return tf.math.log(tf.reduce_mean(audio**2, 1, keepdims=True) + 1e-8) / math.log(100)
 
 
 def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:

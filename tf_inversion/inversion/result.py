@@ -16,12 +16,16 @@ class InversionResult:
 
     Attributes:
       latents: float32 [n, latent_dim]; rows of NaN for clips that could not be inverted.
-      audio: float32 [n, num_samples], the reconstructions: generator(latents).
+      audio: float32 [n, num_samples], the reconstructions: generator(latents), adjusted if asked.
       objective: float32 [n], value of the last stage's objective at `latents`.
       steps: int32 [n], iterations of the refinement (0 without one).
       evaluations: int32 [n], forward passes of the generator that were spent on the clip.
       status: n words of `STATUSES`: whether the refinement converged, ran out of iterations or could
         not go on; "encoded" without a refinement; "not finite" for a clip that holds NaN or infinity.
+      latent_std: float32 [n, latent_dim], how far each component may be off (one standard deviation), given
+        what the clip and the prior tell; None if nobody asked.
+      adjustments: "gain" in dB and "shift" in samples, float32 [n] each, if they were recovered too: what
+        the clips have more than generator(latents). None if nobody asked.
       clip_seconds: float32 [n], wall time, a round's being shared out equally among its clips.
       trace: n arrays [k, 2] of (iteration, objective), a row for each round; None if nobody looked.
       names: n names of clips when they were given as paths, else None.
@@ -34,6 +38,8 @@ class InversionResult:
     evaluations: np.ndarray
     status: np.ndarray
     clip_seconds: np.ndarray
+    latent_std: np.ndarray | None = None
+    adjustments: dict[str, np.ndarray] | None = None
     trace: list[np.ndarray] | None = None
     names: list[str] | None = None
 

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 
 import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-from tf_inversion.inversion import lbfgs, objectives
+from tf_inversion.inversion import rounds
+from tf_inversion.inversion.objectives import Objective
 
 
 def minimize(
-    objective: objectives.Objective,
+    objective: Objective,
     clips: np.ndarray,
     start: np.ndarray,
     *,
     max_iterations: int,
     tolerance: float = 1e-8,
     goal: float = 0.0,
-) -> lbfgs.Outcome:
+    finished: Callable[[int], object] | None = None,
+) -> rounds.Outcome:
     """Minimises the objective for n clips; arguments as in `lbfgs.minimize`.
 
     The tolerance is SciPy's: of the objective's relative decrease and of the gradient.
     """
-    compiled = tf.function(objective.value_and_gradient, reduce_retracing=True)
-    results = [
-        _minimize_one(objective, compiled, *pair, max_iterations, tolerance, goal)
-        for pair in zip(clips, start)
-    ]
-    return lbfgs.Outcome(*(np.stack(column) for column in list(zip(*results))[:-1]), [r[-1] for r in results])
+    compiled = _compiled(objective)
+    results = []
+    for pair in zip(clips, start):
+        results.append(_minimize_one(objective, compiled, *pair, max_iterations, tolerance, goal))
+        if finished:
+            finished(1)
+    *arrays, traces = zip(*results)
+    return rounds.Outcome(*map(np.stack, arrays), list(traces))
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(objective: Objective) -> Callable:
+    return tf.function(objective.value_and_gradient, reduce_retracing=True)
 
 
 def _minimize_one(objective, compiled, clip, start, max_iterations, tolerance, goal):
@@ -49,8 +60,8 @@ def _minimize_one(objective, compiled, clip, start, max_iterations, tolerance, g
     found = scipy.optimize.minimize(
         function, start, jac=True, method="L-BFGS-B", callback=look, options=options
     )
-    status = {0: lbfgs.CONVERGED, 1: lbfgs.RAN_OUT}.get(found.status, lbfgs.FAILED)
+    status = {0: rounds.CONVERGED, 1: rounds.RAN_OUT}.get(found.status, rounds.FAILED)
     if found.fun <= goal:
-        status = lbfgs.CONVERGED
+        status = rounds.CONVERGED
     row = found.x.astype(np.float32), np.float32(found.fun), found.nit, found.nfev, status
     return *row, np.float32(time.perf_counter() - began), trace

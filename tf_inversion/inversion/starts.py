@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import zipfile
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -36,8 +39,8 @@ def screened(
     The distance is that of multi-resolution log-mel features, which forgets the phase. The random
     clips are made once and serve all of `audio`.
     """
-    candidates = random(1, _SCREENED_FROM, generator.latent_dim, seed)[0]
-    features = tf.function(lambda x: objectives.log_mels(x, generator.sample_rate), reduce_retracing=True)
+    candidates = random(1, max(_SCREENED_FROM, count), generator.latent_dim, seed)[0]
+    features = _features(generator)
 
     def all_features(batches):
         return tf.concat([features(x) for x in batches], 0)
@@ -51,16 +54,23 @@ def screened(
     return candidates[tf.math.top_k(-distance, count).indices.numpy()]
 
 
+@functools.lru_cache(maxsize=8)
+def _features(generator: base.Generator) -> Callable:
+    return tf.function(lambda x: objectives.log_mels(x, generator.sample_rate), reduce_retracing=True)
+
+
 def file(path: str | os.PathLike, n: int, latent_dim: int) -> np.ndarray:
     """Reads starts [n, latent_dim] from a latents file, as `invert_audio` and `generate_audio` write it.
 
     Raises:
-      InvalidArgumentError: if it is no such file, or its shape is another.
+      InvalidArgumentError: if there is none, if it is no such file, or its shape is another.
     """
+    if path is None:
+        raise errors.InvalidArgumentError("init_file: is missing; name the latents file to start at")
     try:
         with np.load(path, allow_pickle=False) as archive:
             read = archive["latents"].astype(np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise errors.InvalidArgumentError(f"{path}: not a latents file (.npz with `latents`)") from error
     if read.shape != (n, latent_dim):
         raise errors.InvalidArgumentError(

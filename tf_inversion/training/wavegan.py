@@ -274,15 +274,7 @@ def _check_fit(generator: WaveGAN, judge: Classifier) -> None:
         raise errors.InvalidArgumentError(
             f"the generator makes {generator.num_channels} channels; training is for one"
         )
-    if not hasattr(judge, "features"):
-        raise errors.InvalidArgumentError(
-            "judge: the official score model gives no embedding; take one that train_classifier wrote"
-        )
-    if judge.sample_rate != generator.sample_rate or judge.num_samples > generator.num_samples:
-        raise errors.InvalidArgumentError(
-            f"judge: hears {judge.num_samples} samples at {judge.sample_rate} Hz, but the generator makes "
-            f"{generator.num_samples} at {generator.sample_rate} Hz; take one that was trained for it"
-        )
+    samples.check_judge(judge, generator)
 
 
 def start_from(path: str | os.PathLike, generator: WaveGAN, discriminator: Discriminator) -> None:

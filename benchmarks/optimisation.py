@@ -1,0 +1,224 @@
+"""What it costs to refine latents: L-BFGS three ways, Gauss-Newton, and ever more clips.
+
+  python benchmarks/optimisation.py
+  python benchmarks/optimisation.py --tables=backends --width=16 --num_clips=4 --limit=50
+
+  clips         batched L-BFGS of --counts clips, each count in a process of its own
+  backends      batched L-BFGS, TensorFlow Probability's and SciPy's, down to --target_db
+  gauss_newton  and batched L-BFGS, down to --targets_db
+
+Clips are synthesized and the objective is "waveform", which is the nMSE. All
+that a table compares begins at the same latents and ends at the same nMSE, so
+that only the cost differs: CPU seconds of all threads, once all is compiled.
+"""
+
+import dataclasses
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from absl import app, flags
+
+TABLES = ["clips", "backends", "gauss_newton"]
+
+FLAGS = flags.FLAGS
+flags.DEFINE_multi_enum("tables", TABLES, TABLES, "Which to print.")
+flags.DEFINE_list("width", ["16", "64"], "Of the generators in `backends`.")
+flags.DEFINE_integer("num_clips", 16, "Clips in `backends` and `gauss_newton`.", 2)
+flags.DEFINE_list("counts", ["16", "64", "256"], "Numbers of clips in `clips`.")
+flags.DEFINE_float("target_db", -25.0, "nMSE at which a clip of `clips` or `backends` is done.")
+flags.DEFINE_list("targets_db", ["-40", "-60", "-100"], "nMSE at which a clip of `gauss_newton` is done.")
+flags.DEFINE_integer("limit", 500, "L-BFGS's most iterations in `clips` and `backends`.", 1)
+flags.DEFINE_integer("long_limit", 2000, "L-BFGS's most iterations in `gauss_newton`.", 1)
+flags.DEFINE_integer("gauss_newton_limit", 200, "Gauss-Newton's most iterations.", 1)
+flags.DEFINE_integer("seed", 0, "Of the clips and the starts.")
+flags.DEFINE_integer("measure", None, "For its own use: `clips` with this many, as JSON.")
+
+
+def main(_):
+    if FLAGS.measure:
+        print(json.dumps(measure(FLAGS.measure)))
+        return
+    # The subprocesses first: a process's peak memory is never less than that of the one it began as.
+    for name, show in {"clips": clips, "backends": backends, "gauss_newton": gauss_newton}.items():
+        if name in FLAGS.tables:
+            show()
+
+
+def load(width):
+    """Returns the embedded generator, made as wide as asked: each channel several times, the sounds the same.
+
+    That is Net2Net's widening (Chen, Goodfellow, Shlens 2016). Random weights would not do:
+    on those six or seven evaluations reach -25 dB.
+    """
+    from tf_inversion import load_generator
+    from tf_inversion.generators.wavegan import WaveGAN
+
+    generator = load_generator()
+    times, rest = divmod(width, generator.config.dim)
+    if rest or not times:
+        raise app.UsageError(f"--width: {width} is no multiple of {generator.config.dim}")
+    wide = WaveGAN(dataclasses.replace(generator.config, dim=width))
+    for few, many in zip(generator.network.weights, wide.network.weights):
+        value = few.numpy()
+        for axis, (old, new) in enumerate(zip(few.shape, many.shape)):
+            value = np.repeat(value, new // old, axis)
+        reads_channels = value.ndim == 3
+        many.assign(value / times if reads_channels else value)
+    return wide
+
+
+def problem(generator):
+    """Returns the objective, clips and the best of 1,024 random latents for each."""
+    from tf_inversion.evaluation.clip_sets import synthesized_clips
+    from tf_inversion.inversion import objectives, starts
+
+    audio = synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed).audio
+    start = starts.screened(audio, generator, 1, FLAGS.seed, batch_size=64)[:, 0]
+    return objectives.make("synthesized", generator), audio, start
+
+
+def compile_for(minimize, objective, audio, start):
+    for few in (1, 2):  # what is compiled for a second size serves all
+        minimize(objective, audio[:few], start[:few], max_iterations=1)
+
+
+def run(minimize, objective, audio, start, target_db, **limits):
+    """Returns the outcome, which clips came to the target, and the CPU seconds."""
+    goal = 10 ** (target_db / 10)
+    began = time.process_time()
+    outcome = minimize(objective, audio, start, goal=goal, **limits)
+    return outcome, outcome.objective <= goal, time.process_time() - began
+
+
+def median_db(outcome):
+    return 10 * np.log10(np.median(outcome.objective))
+
+
+def quotient(a, b):
+    return f"{a / b:.2f}" if b else "-"
+
+
+def backends():
+    from tf_inversion.inversion import lbfgs, scipy_backend, tfp_backend
+
+    print(
+        f"## L-BFGS three ways: {FLAGS.num_clips} clips, screened starts, to {FLAGS.target_db:g} dB "
+        f"in at most {FLAGS.limit} iterations\n\n"
+        "| width | L-BFGS | got there | CPU s | clips per CPU s | ratio to SciPy | evaluations a clip "
+        "| median nMSE dB |\n|---:|---|---:|---:|---:|---:|---:|---:|"
+    )
+    ways = {"SciPy": scipy_backend, "TensorFlow Probability": tfp_backend, "batched": lbfgs}
+    for width in map(int, FLAGS.width):
+        task = problem(load(width))
+        speeds = []
+        for name, way in ways.items():
+            compile_for(way.minimize, *task)
+            # No tolerance: each of them goes on until the target or the limit.
+            limits = {"max_iterations": FLAGS.limit, "tolerance": 0.0}
+            outcome, there, cpu = run(way.minimize, *task, FLAGS.target_db, **limits)
+            speeds.append(there.sum() / cpu)
+            print(
+                f"| {width} | {name} | {there.mean():.0%} | {cpu:.1f} | {speeds[-1]:.3f} "
+                f"| {quotient(speeds[-1], speeds[0])} | {outcome.evaluations.mean():.0f} "
+                f"| {median_db(outcome):.1f} |",
+                flush=True,
+            )
+    print("\nThe wider generator is the embedded one with each channel several times.\n")
+
+
+def gauss_newton():
+    from tf_inversion import load_generator
+    from tf_inversion.inversion import gauss_newton, lbfgs
+
+    task = problem(load_generator())
+    print(
+        f"## Gauss-Newton against L-BFGS: {FLAGS.num_clips} clips, one screened start each\n\n"
+        "| to | refinement | at most | got there | CPU s a clip | CPU s a clip that got there | ratio "
+        "| median nMSE dB |\n|---|---|---:|---:|---:|---:|---:|---:|"
+    )
+    ways = {"L-BFGS": (lbfgs, FLAGS.long_limit), "Gauss-Newton": (gauss_newton, FLAGS.gauss_newton_limit)}
+    for way, _ in ways.values():
+        compile_for(way.minimize, *task)
+    for target_db in map(float, FLAGS.targets_db):
+        speeds = []
+        for name, (way, limit) in ways.items():
+            outcome, there, cpu = run(way.minimize, *task, target_db, max_iterations=limit)
+            speeds.append(there.sum() / cpu)
+            print(
+                f"| {target_db:g} dB | {name} | {limit} | {there.mean():.0%} | {cpu / len(there):.2f} "
+                f"| {quotient(cpu, there.sum())} | {quotient(speeds[-1], speeds[0])} "
+                f"| {median_db(outcome):.1f} |",
+                flush=True,
+            )
+    print()
+
+
+def clips():
+    print(
+        f"## L-BFGS of ever more clips: 64 at once, encoder starts, to {FLAGS.target_db:g} dB "
+        f"in at most {FLAGS.limit} iterations\n\n"
+        "| clips | got there | CPU s a clip | evaluations a clip | CPU ms an evaluation "
+        "| evaluations of the done | peak memory, MB |\n|---:|---:|---:|---:|---:|---:|---:|"
+    )
+    rows = []
+    for count in map(int, FLAGS.counts):
+        command = [sys.executable, __file__, *sys.argv[1:], f"--measure={count}"]
+        printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        rows.append(json.loads(printed.splitlines()[-1]))
+        print(
+            "| {clips} | {there:.0%} | {cpu:.3f} | {evaluations:.0f} | {milliseconds:.2f} | {done:.1%} "
+            "| {megabytes:.0f} |".format(**rows[-1]),
+            flush=True,
+        )
+    ratios = [rows[-1][name] / rows[0][name] for name in ("milliseconds", "megabytes")]
+    print(
+        f"\n{rows[-1]['clips']} clips, ratio to {rows[0]['clips']}: CPU ms an evaluation {ratios[0]:.2f}, "
+        f"peak memory {ratios[1]:.2f}\n"
+    )
+
+
+def measure(count):
+    """Inverts so many clips and counts what the generator really evaluated, the done among them."""
+    import tensorflow as tf
+
+    from tf_inversion import load_generator, load_inverter
+    from tf_inversion.evaluation.clip_sets import synthesized_clips
+    from tf_inversion.inversion import lbfgs, objectives, starts
+
+    evaluated = tf.Variable(0)
+
+    class Counted(objectives.Objective):
+        def value_and_gradient(self, latents, targets):
+            evaluated.assign_add(tf.shape(latents)[0])
+            return super().value_and_gradient(latents, targets)
+
+    generator = load_generator()
+    audio = synthesized_clips(generator, count, FLAGS.seed).audio
+    start = starts.encoder(audio, load_inverter(), batch_size=64)
+    objective = Counted(objectives.PRESETS["synthesized"], generator)
+    compile_for(lbfgs.minimize, objective, audio, start)
+    evaluated.assign(0)
+    outcome, there, cpu = run(
+        lbfgs.minimize, objective, audio, start, FLAGS.target_db, max_iterations=FLAGS.limit, batch_size=64
+    )
+    needed = int(outcome.evaluations.sum())
+    return {
+        "clips": count,
+        "there": there.mean(),
+        "cpu": cpu / count,
+        "evaluations": needed / count,
+        "milliseconds": 1e3 * cpu / needed,
+        "done": 1 - needed / int(evaluated.numpy()),
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+if __name__ == "__main__":
+    app.run(main)

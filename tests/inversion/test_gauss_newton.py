@@ -1,0 +1,175 @@
+"""Gauss-Newton and its error bars, where the answer is known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion import errors, load_generator
+from tf_inversion.generators.base import FunctionGenerator
+from tf_inversion.inversion import gauss_newton, objectives, rounds
+from tf_inversion.latents import draw_latents
+
+
+def test_jacobian_is_that_of_reverse_mode_and_of_differences(curved):
+    z = tf.constant(draw_latents(2, 4, seed=3))
+    forward = gauss_newton.jacobian(curved, z).numpy()
+    assert forward.shape == (2, 4, 64)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        audio = curved(z)
+    reverse = tape.batch_jacobian(audio, z).numpy()
+    np.testing.assert_allclose(forward, reverse.transpose(0, 2, 1), atol=1e-6)
+    step = np.float32([0, 0, 1e-2, 0])
+    np.testing.assert_allclose(forward[:, 2], (curved(z + step) - curved(z - step)) / 2e-2, atol=1e-3)
+
+
+def test_a_linear_generator_is_solved_in_one_round(linear):
+    latents = draw_latents(3, 3, seed=0)
+    objective = objectives.make("synthesized", linear)
+    start = -latents
+    found = gauss_newton.minimize(
+        objective, linear(latents).numpy(), start, max_iterations=80, goal=1e-12, batch_size=2
+    )
+    np.testing.assert_allclose(found.latents, latents, atol=1e-6)
+    assert (found.objective <= 1e-12).all()
+    assert (found.status == rounds.CONVERGED).all()
+    assert list(found.iterations) == [8, 8, 8]
+    # One at the start, three for the Jacobian and three for each of eight steps.
+    assert list(found.evaluations) == [28, 28, 28]
+
+
+def test_clips_that_nothing_explains_end_at_the_least_squares(linear):
+    """But for the pull of the prior, which is as strong as a latent of 0.006 of what is unexplained."""
+    clips = np.random.default_rng(3).normal(0, 0.3, (2, 40)).astype(np.float32)
+    latents = draw_latents(2, 3, seed=1)
+    clips = linear(latents).numpy() + 0.05 * clips
+    best, squares = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[:2]
+    objective = objectives.make("synthesized", linear)
+    found = gauss_newton.minimize(objective, clips, np.zeros((2, 3), np.float32), max_iterations=80)
+    np.testing.assert_allclose(found.latents, best.T, atol=1e-3)
+    np.testing.assert_allclose(found.objective, squares / np.sum(clips**2, 1), rtol=1e-3)
+    assert (found.status == rounds.CONVERGED).all()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_curved_generator_from_far_away_in_any_company(curved, curved_clips, batch_size):
+    latents, clips = curved_clips
+    objective = objectives.make("synthesized", curved)
+    found = gauss_newton.minimize(
+        objective, clips, -latents, max_iterations=80, goal=1e-12, batch_size=batch_size
+    )
+    np.testing.assert_allclose(found.latents, latents, atol=1e-5)
+    assert (found.iterations <= 24).all()
+    together = gauss_newton.minimize(objective, clips, -latents, max_iterations=80, goal=1e-12)
+    np.testing.assert_allclose(found.latents, together.latents, atol=1e-5)
+    np.testing.assert_array_equal(found.iterations, together.iterations)
+    for points in found.trace:
+        assert (np.diff([value for _, value in points]) <= 0).all()
+
+
+def test_a_jacobian_is_corrected_along_a_curved_valley(rosenbrock):
+    """Without corrections the first member takes 96 iterations."""
+    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    start = np.array([[-1.2, 1], [0, 0], [1.5, -1]], np.float32)
+    found = gauss_newton.minimize(objective, np.zeros_like(start), start, max_iterations=200, goal=1e-10)
+    np.testing.assert_allclose(found.latents, 1, atol=1e-3)
+    assert (found.iterations <= 32).all()
+
+
+def test_embedded_generator_is_recovered_exactly():
+    generator = load_generator()
+    latents = draw_latents(2, generator.latent_dim, seed=5)
+    start = latents + np.random.default_rng(1).normal(0, 0.03, latents.shape).astype(np.float32)
+    objective = objectives.make("synthesized", generator)
+    found = gauss_newton.minimize(objective, generator(latents).numpy(), start, max_iterations=40, goal=1e-12)
+    assert (found.status == rounds.CONVERGED).all()
+    assert np.abs(found.latents - latents).mean(1).max() < 5e-5
+
+
+def test_iterations_run_out_at_the_end_of_a_round(curved, curved_clips):
+    latents, clips = curved_clips
+    objective = objectives.make("synthesized", curved)
+    found = gauss_newton.minimize(objective, clips, -latents, max_iterations=3, tolerance=0, goal=-1)
+    assert (found.status == rounds.RAN_OUT).all()
+    assert (found.iterations == 8).all()
+
+
+def test_a_member_with_nan_leaves_the_others_alone(linear):
+    latents = draw_latents(3, 3, seed=2)
+    start = np.zeros_like(latents)
+    start[1] = np.nan
+    objective = objectives.make("synthesized", linear)
+    found = gauss_newton.minimize(objective, linear(latents).numpy(), start, max_iterations=40, goal=1e-12)
+    assert list(found.status) == [rounds.CONVERGED, rounds.FAILED, rounds.CONVERGED]
+    np.testing.assert_allclose(found.latents[[0, 2]], latents[[0, 2]], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def deaf(linear):
+    """Hears of three latents only the first and the sum of the others."""
+    mixing = np.float32([[1, 0, 0], [0, 1, 0], [0, 1, 0]])
+    return FunctionGenerator(lambda z: linear(z @ mixing), tf.TensorShape([None, 3]), "deaf")
+
+
+def test_latents_that_make_no_difference_go_to_the_mean_of_the_prior(deaf):
+    latents = draw_latents(2, 3, seed=2)
+    start = np.array([[0, 0.5, -0.5], [0.1, -0.9, 0.6]], np.float32)
+    objective = objectives.make("synthesized", deaf)
+    found = gauss_newton.minimize(objective, deaf(latents).numpy(), start, max_iterations=16, goal=-1)
+    assert (found.objective < 1e-9).all()
+    np.testing.assert_allclose(found.latents[:, 0], latents[:, 0], atol=1e-4)
+    half = latents[:, 1:].mean(1)
+    np.testing.assert_allclose(found.latents[:, 1:], np.stack([half, half], 1), atol=0.03)
+
+
+def test_a_singular_hessian_at_the_answer_does_no_harm(deaf):
+    latents = draw_latents(2, 3, seed=2)
+    objective = objectives.make("synthesized", deaf)
+    found = gauss_newton.minimize(objective, deaf(latents).numpy(), latents, max_iterations=8, goal=-1)
+    assert (found.objective < 1e-9).all()
+    np.testing.assert_allclose(deaf(found.latents), deaf(latents), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["paper", "authors", "real", {"waveform": 1.0, "waveform_mae": 1.0}])
+def test_refuses_what_is_no_sum_of_squares(linear, name):
+    objective = objectives.make(name, linear, classifier=lambda audio: audio)
+    with pytest.raises(errors.InvalidArgumentError, match="objective: Gauss-Newton needs squared pieces"):
+        gauss_newton.minimize(
+            objective, np.zeros((1, 40), np.float32), np.zeros((1, 3), np.float32), max_iterations=8
+        )
+
+
+def test_error_bars_of_a_linear_generator(linear):
+    latents = draw_latents(10, 3, seed=0)  # more than fit into one batch of Jacobians
+    clips = linear(latents).numpy() + np.random.default_rng(0).normal(0, 0.1, (10, 40)).astype(np.float32)
+    std = gauss_newton.standard_deviation(linear, clips, latents)
+    assert (std.shape, std.dtype) == ((10, 3), np.float32)
+    sounds = linear.sounds.astype(np.float64)
+    for clip, z, found in zip(clips, latents, std):
+        noise = np.mean((clip - z @ sounds) ** 2)
+        covariance = np.linalg.inv(sounds @ sounds.T / noise + 3 * np.eye(3))
+        np.testing.assert_allclose(found, np.sqrt(np.diag(covariance)), rtol=1e-4)
+
+
+def test_error_bars_are_as_long_as_errors(curved):
+    """Noise at -20 dB on 100 clips: errors divided by error bars have a root mean square near 1."""
+    latents = draw_latents(100, 4, seed=4)
+    clips = curved(latents).numpy()
+    noise = np.random.default_rng(5).normal(size=clips.shape).astype(np.float32)
+    clips += 0.1 * np.sqrt(np.mean(clips**2, 1, keepdims=True)) * noise
+    objective = objectives.make("synthesized", curved)
+    start = np.zeros_like(latents)
+    found = gauss_newton.minimize(objective, clips, start, max_iterations=40).latents
+    std = gauss_newton.standard_deviation(curved, clips, found)
+    ratio = (found - latents) / std
+    assert 0.9 < np.sqrt(np.mean(ratio**2)) < 1.15
+    assert 0.9 < np.mean(np.abs(ratio) < 2) < 0.99
+    assert std.max() > 3 * std.min()  # so that this says something of each component
+
+
+def test_error_bars_of_what_is_not_heard_are_those_of_the_prior(deaf):
+    latents = draw_latents(2, 3, seed=2)
+    std = gauss_newton.standard_deviation(deaf, deaf(latents).numpy(), latents)
+    assert (std[:, 0] < 1e-5).all()
+    # Of two latents whose sum is known either may be off by the spread of their difference.
+    np.testing.assert_allclose(std[:, 1:], np.sqrt(1 / 6), rtol=0.2)

@@ -1,0 +1,47 @@
+"""The wrapping of SciPy's L-BFGS-B."""
+
+import numpy as np
+
+from tf_inversion.inversion import objectives, rounds, scipy_backend
+
+
+def test_follows_a_curved_valley_to_its_end(rosenbrock):
+    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    start = np.array([[-1.2, 1], [0, 0]], np.float32)
+    found = scipy_backend.minimize(objective, np.zeros_like(start), start, max_iterations=200, goal=1e-10)
+    np.testing.assert_allclose(found.latents, 1, atol=1e-3)
+    assert found.latents.dtype == found.objective.dtype == np.float32
+    assert (found.status == rounds.CONVERGED).all()
+    for points, iterations, value in zip(found.trace, found.iterations, found.objective):
+        assert [i for i, _ in points] == list(range(1, iterations + 1))
+        assert points[-1][1] == np.float32(value)
+        assert all(before > 1e-10 for _, before in points[:-1])  # it stopped at the goal
+
+
+def test_iterations_run_out(rosenbrock):
+    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    start = np.array([[-1.2, 1]], np.float32)
+    found = scipy_backend.minimize(objective, np.zeros_like(start), start, max_iterations=3)
+    assert found.status == rounds.RAN_OUT
+    assert found.iterations == 3
+
+
+def test_the_tolerance_is_of_what_an_iteration_gains(linear):
+    clips = np.random.default_rng(3).normal(size=(1, 40)).astype(np.float32)
+    objective = objectives.make({"waveform_mse": 1}, linear)
+    loose, strict = (
+        scipy_backend.minimize(
+            objective, clips, np.zeros((1, 3), np.float32), max_iterations=50, tolerance=tolerance
+        )
+        for tolerance in (0.5, 1e-9)
+    )
+    assert loose.status == strict.status == rounds.CONVERGED
+    assert loose.iterations < strict.iterations
+
+
+def test_a_search_that_finds_no_way_down_has_failed(cliff):
+    objective = objectives.make({"waveform_mse": 1}, cliff)
+    clip, start = np.array([[-1]], np.float32), np.array([[0]], np.float32)
+    found = scipy_backend.minimize(objective, clip, start, max_iterations=50)
+    assert found.status == rounds.FAILED
+    assert found.latents == 0

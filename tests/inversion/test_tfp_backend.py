@@ -1,0 +1,76 @@
+"""TensorFlow Probability's L-BFGS in rounds, where the answer is known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_inversion.inversion import objectives, rounds, tfp_backend
+
+
+@pytest.fixture(scope="module")
+def objective(rosenbrock):
+    return objectives.make({"waveform_mse": 1}, rosenbrock)
+
+
+def minimize(objective, start, **options):
+    start = np.array(start, np.float32)
+    return tfp_backend.minimize(objective, np.zeros_like(start), start, **options)
+
+
+def test_follows_a_curved_valley_to_its_end(objective):
+    found = minimize(objective, [[-1.2, 1], [0, 0], [1.5, -1]], max_iterations=200, goal=1e-10, batch_size=2)
+    np.testing.assert_allclose(found.latents, 1, atol=1e-3)
+    assert (found.status == rounds.CONVERGED).all()
+    assert (found.iterations < 80).all()
+    assert all((np.diff([value for _, value in points]) <= 0).all() for points in found.trace)
+
+
+def test_iterations_run_out(objective):
+    found = minimize(objective, [[-1.2, 1], [1, 1]], max_iterations=4)
+    assert list(found.status) == [rounds.RAN_OUT, rounds.CONVERGED]  # the second starts at the answer
+    assert found.iterations[0] == 4
+    np.testing.assert_array_equal(found.latents[1], [1, 1])
+
+
+def test_the_history_goes_on_between_rounds(objective):
+    """Rounds of three iterations; without history these were steps down the slope, and got nowhere near."""
+    start = tf.constant([[-1.2, 1.0]])
+    targets = objective.targets(tf.zeros([1, 2]), start)
+    begin, advance = tfp_backend._compiled(objective)
+    state = begin(start, targets)
+    while state.status == rounds.RUNNING and state.iterations < 60:
+        state = advance(state, targets, tf.constant([0.0, 1e-9]), state.iterations[0] + 3)
+        state = state._replace(status=tf.where(state.status == rounds.RAN_OUT, rounds.RUNNING, state.status))
+    assert state.status == rounds.CONVERGED
+
+
+def test_a_member_whose_search_failed_is_restarted(objective):
+    start = tf.constant([[-0.5, 0.5], [0.5, -0.5]])
+    targets = objective.targets(tf.zeros([2, 2]), start)
+    begin, advance = tfp_backend._compiled(objective)
+    state = begin(start, targets)
+    # A history of which the curvature is negative leads the second member uphill.
+    uphill = state._replace(changes=state.changes * [[[1.0]], [[-1.0]]])
+    limits = tf.constant([0.0, 1e-9]), tf.constant(200)
+    failed = advance(uphill, targets, *limits)
+    assert failed.restarts.numpy().tolist() == [0, 1]
+    assert failed.status[1] == rounds.RUNNING
+    np.testing.assert_array_equal(failed.z[1], start[1])
+    np.testing.assert_array_equal(failed.changes[1], state.changes[1])
+    after = advance(failed, targets, *limits)
+    assert after.restarts.numpy().tolist() == [0, 0]
+    assert after.value[1] < state.value[1]
+
+
+def test_a_search_that_finds_no_way_down_has_failed(objective):
+    """At the answer the gradient is 0, and no goal says that less can't be had."""
+    found = minimize(objective, [[1, 1]], max_iterations=50, goal=-1)
+    assert found.status == rounds.FAILED
+    assert len(found.trace[0]) == 4  # it was tried again three times
+    np.testing.assert_array_equal(found.latents, [[1, 1]])
+
+
+def test_a_member_with_nan_leaves_the_others_alone(objective):
+    found = minimize(objective, [[-1.2, 1], [np.nan, 0], [0, 0]], max_iterations=200, goal=1e-10)
+    assert list(found.status) == [rounds.CONVERGED, rounds.FAILED, rounds.CONVERGED]
+    np.testing.assert_allclose(found.latents[[0, 2]], 1, atol=1e-3)
