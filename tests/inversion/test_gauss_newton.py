@@ -130,6 +130,22 @@ def test_a_singular_hessian_at_the_answer_does_no_harm(deaf):
     np.testing.assert_allclose(deaf(found.latents), deaf(latents), atol=1e-5)
 
 
+def test_of_a_noisy_clip_the_most_probable_latents_are_found():
+    random = np.random.default_rng(0)
+    sounds = random.normal(0, 0.3, (3, 2000)).astype(np.float32)
+    sounds[2] *= 0.01  # which the noise nearly drowns
+    generator = FunctionGenerator(lambda z: tf.matmul(z, sounds), tf.TensorShape([None, 3]), "linear")
+    latents = draw_latents(4, 3, seed=2)
+    clips = generator(latents).numpy() + random.normal(0, 0.1, (4, 2000)).astype(np.float32)
+    objective = objectives.make("synthesized", generator)
+    found = gauss_newton.minimize(objective, clips, np.zeros_like(latents), max_iterations=40)
+    assert (found.status == rounds.CONVERGED).all()
+    noise = np.mean((clips - generator(found.latents)) ** 2, axis=1)
+    for clip, z, variance in zip(clips, found.latents, noise):
+        expected = np.linalg.solve(sounds @ sounds.T + 3 * variance * np.eye(3), sounds @ clip)
+        np.testing.assert_allclose(z, expected, atol=0.03)
+
+
 @pytest.mark.parametrize("name", ["paper", "authors", "real", {"waveform": 1.0, "waveform_mae": 1.0}])
 def test_refuses_what_is_no_sum_of_squares(linear, name):
     objective = objectives.make(name, linear, classifier=lambda audio: audio)

@@ -115,7 +115,7 @@ def refined_run(command, tiny_models, write_noise, tmp_path_factory):
 def test_trace_and_error_bars(refined_run):
     result, home = refined_run
     assert result.returncode == 0, result.stderr
-    assert result.stderr == "invert_audio: 2 of 2 clips ran out of 3 iterations\n"
+    assert result.stderr == "invert_audio: 2 of 2 clips ran out of iterations\n"
     rows = rows_of(home / "out")
     assert list(rows[0]) == [*COLUMNS, "latent_std"]
     saved = np.load(home / "out/latents.npz", allow_pickle=False)

@@ -17,7 +17,9 @@ things make it converge from far away, in few Jacobians:
 
   (iteratively regularised Gauss-Newton: Bakushinskii 1992). What the clip does
   not yet tell stays at 0; as the residual falls the damping vanishes, and the
-  last steps converge quadratically to the exact solution.
+  last steps converge quadratically to the exact solution. A member that stalls
+  above that, since its clip holds noise, goes on with alpha = 3 |r|^2 / m, which
+  ends at the most probable latents if what is left is white noise.
 - Broyden's updates: a Jacobian costs as much as d forward passes, a step only a
   few. Each step corrects J by what it saw (rank one), so that one J serves eight.
 - The longest of three steps that lowers the objective is taken, not the best.
@@ -41,14 +43,14 @@ TOLERANCE = 0.05
 _STEPS = 8  # that one Jacobian serves
 _LENGTHS = (1.0, 0.3, 0.1)  # of a step, the longest first
 _LONGEST_STEP = 3.0  # of a latent vector whose own length is about 6
-# A uniform prior on [-1, 1] has a precision of 3 in each direction; |r|^2 / 500 is about the variance
-# that the residuals' model error has.
-_PRIOR = 0.006
+_PRECISION = 3.0  # of a prior that is uniform on [-1, 1], in each direction
+_PRIOR = 0.006  # of |r|^2: on the way, the linear model is wrong by a variance of about |r|^2 / 500
 _MEMBERS = 8  # whose Jacobians are in memory at once, 6.5 MB each and as much again for its product
 
 
 class State(NamedTuple):
     z: tf.Tensor
+    prior: tf.Tensor  # alpha / |r|^2
     value: tf.Tensor
     iterations: tf.Tensor
     evaluations: tf.Tensor
@@ -73,7 +75,8 @@ def minimize(
       clips: float32 [n, num_samples].
       start: float32 [n, latent_dim].
       max_iterations: steps of a member, rounded up to eight, which share a Jacobian.
-      tolerance: a member has converged when such eight gained less than this share of its objective.
+      tolerance: a member has converged when such eight, with the weaker damping, gained less than this
+        share of its objective.
       goal: or when its objective is down to this.
       batch_size: members at work at once, of which eight at the most.
       finished: told how many members are done since it was told last.
@@ -103,7 +106,8 @@ def _compiled(objective: Objective) -> tuple[Callable, Callable]:
     @tf.function(reduce_retracing=True)
     def begin(z, targets) -> State:
         counts = tf.zeros(tf.shape(z)[:1], tf.int32)
-        return State(z, objective.value(z, targets), counts, counts + 1, counts)
+        prior = tf.fill(tf.shape(counts), _PRIOR)
+        return State(z, prior, objective.value(z, targets), counts, counts + 1, counts)
 
     @tf.function(reduce_retracing=True)
     def advance(state: State, targets, limits, max_iterations) -> State:
@@ -113,7 +117,7 @@ def _compiled(objective: Objective) -> tuple[Callable, Callable]:
         repeated = {name: tf.repeat(target, len(_LENGTHS), 0) for name, target in targets.items()}
 
         def body(count, z, residuals, tangents):
-            return count + 1, *_step(objective, repeated, z, residuals, tangents)
+            return count + 1, *_step(objective, repeated, z, residuals, tangents, state.prior)
 
         _, z, residuals, _ = tf.while_loop(
             lambda count, *_: count < _STEPS, body, (0, state.z, residuals, tangents)
@@ -122,20 +126,22 @@ def _compiled(objective: Objective) -> tuple[Callable, Callable]:
         iterations = state.iterations + _STEPS
         status = tf.where(iterations >= max_iterations, rounds.RAN_OUT, state.status)
         stalled = state.value - value <= tolerance * state.value
-        status = tf.where((value <= goal) | stalled, rounds.CONVERGED, status)
+        last = tf.minimum(_PRECISION / residuals.shape[1], _PRIOR)
+        status = tf.where((value <= goal) | (stalled & (state.prior <= last)), rounds.CONVERGED, status)
+        prior = tf.where(stalled, last, state.prior)
         passes = state.z.shape[1] + _STEPS * len(_LENGTHS)
-        return State(z, value, iterations, state.evaluations + passes, status)
+        return State(z, prior, value, iterations, state.evaluations + passes, status)
 
     return begin, advance
 
 
-def _step(objective, repeated, z, residuals, tangents) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _step(objective, repeated, z, residuals, tangents, prior) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns latents, residuals and corrected tangents after a step, which may be none."""
     count, dim = len(_LENGTHS), z.shape[1]
     precise = tf.cast(tangents, tf.float64)
     unit = tf.eye(dim, dtype=tf.float64)
     hessian = tf.matmul(precise, precise, transpose_b=True)
-    alpha = _PRIOR * tf.cast(_energy(residuals), tf.float64)
+    alpha = tf.cast(prior * _energy(residuals), tf.float64)
     # Where nothing is in doubt any more, a latent that the audio does not hear would make it singular.
     alpha = tf.maximum(alpha, 1e-15 * tf.linalg.trace(hessian) + 1e-30)[:, None]
     hessian += alpha[..., None] * unit
@@ -185,7 +191,7 @@ def _deviation(generator, clips, latents):
     )
     noise = tf.maximum(noise, 1e-12 * power + 1e-30)  # float32 audio of a network is no more exact
     heard, directions = tf.linalg.eigh(tf.matmul(tangents, tangents, transpose_b=True))
-    variance = noise / (tf.nn.relu(heard) + 3 * noise)
+    variance = noise / (tf.nn.relu(heard) + _PRECISION * noise)
     return tf.cast(tf.sqrt(tf.linalg.matvec(directions**2, variance)), tf.float32)
 
 

@@ -1,0 +1,180 @@
+"""Refines the starts of clips: one after the other, stage by stage, towards what each clip needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_inversion.generators import base
+from tf_inversion.inversion import adam, gauss_newton, lbfgs, objectives, rounds, scipy_backend, tfp_backend
+
+REFINEMENTS = ("none", "lbfgs", "adam", "gauss_newton")
+BACKENDS = ("batched", "tfp", "scipy")
+#: A waveform objective of at most this (-10 dB) says that the clip is the generator's own.
+EXPLAINED = 0.1
+_GOAL = {"gauss_newton": 1e-12, "lbfgs": 1e-8, "adam": 1e-8}  # of a waveform objective: -120 and -80 dB
+_SOLVED = 1e-6  # a waveform objective of at most this (-60 dB) needs no further start
+_MET = 0.02  # nor does one that two starts agree on, up to this share
+_PROBE = 100  # iterations on the waveform, after which "auto" knows whether it is the generator's own
+
+
+class Refiner:
+    """Refines starts by one of `REFINEMENTS`.
+
+    Args:
+      generator: z [b, latent_dim] -> audio [b, num_samples].
+      classifier: for objectives that need it.
+      refine: a name in `REFINEMENTS`.
+      objective: "auto", or see `objectives.stages`.
+      max_iterations: for each start, where a stage has no number of its own.
+      screen: clips [n, num_samples] -> other starts [n, latent_dim], with which "auto" tries clips that
+        their first start does not explain.
+      num_bounded: so many latents, the first, come from [-1, 1].
+      tolerance: None for the refinement's own.
+      backend: a name in `BACKENDS`.
+      batch_size: bounds the memory.
+      seed: of what the refinement draws.
+    """
+
+    def __init__(
+        self,
+        generator: base.Generator,
+        classifier: keras.Model | None,
+        *,
+        refine: str,
+        objective: str | Mapping[str, float],
+        max_iterations: int,
+        screen: Callable[[np.ndarray], np.ndarray],
+        num_bounded: int,
+        tolerance: float | None,
+        backend: str,
+        batch_size: int,
+        seed: int,
+    ):
+        self._refine, self._backend, self._seed = refine, backend, seed
+        self._max_iterations, self._screen, self._num_bounded = max_iterations, screen, num_bounded
+        self._limits = {"batch_size": batch_size, **({} if tolerance is None else {"tolerance": tolerance})}
+        self._synthesized = objectives.make("synthesized", generator)
+        self._automatic = objective == "auto"
+        if self._automatic:
+            heard = classifier is not None and refine != "gauss_newton"
+            objective = "real" if heard else "phase_free"
+        self._stages = [
+            (objectives.make(weights, generator, classifier), iterations or max_iterations)
+            for weights, iterations in objectives.stages(objective)
+        ]
+
+    def __call__(self, clips: np.ndarray, begin: np.ndarray, finished: Callable) -> rounds.Outcome:
+        """Returns the best outcome for each of clips [n, num_samples] from starts [n, count, latent_dim]."""
+        best, own = self._from_first(clips, begin[:, 0], finished)
+        todo = np.arange(len(clips))
+        for k in range(2 * begin.shape[1] - 2):
+            todo = todo[best.objective[todo] > _SOLVED]
+            # In between the starts, a best so far that left the prior gets another try from its border.
+            rows = todo if k % 2 else todo[(self._bounded(best.latents[todo]) != best.latents[todo]).any(1)]
+            if not len(rows):
+                continue
+            start = begin[rows, k // 2 + 1] if k % 2 else self._bounded(best.latents[rows])
+            before, new = best.objective[rows], self._from(clips[rows], start, own[rows])
+            best = _combined(best, new, rows, new.objective < before)
+            if k % 2:
+                todo = todo[np.abs(new.objective - before) > _MET * before]
+        return best
+
+    def _from_first(self, clips, start, finished) -> tuple[rounds.Outcome, np.ndarray]:
+        """Returns the outcome of the first start, and which clips are the generator's own, for "auto"."""
+        everything, most = np.arange(len(clips)), self._max_iterations
+        if not self._automatic or self._refine == "none":
+            return self._from(clips, start, everything >= 0, finished), everything >= 0
+        probe = min(_PROBE, most)
+        outcome = self._minimize(self._synthesized, clips, start, probe)
+        lost = np.flatnonzero(~(outcome.objective <= EXPLAINED))
+        if len(lost):  # also a clip of the generator's own, if the start is another word
+            new = self._minimize(self._synthesized, clips[lost], self._screen(clips[lost]), probe)
+            outcome = _combined(outcome, new, lost, new.objective < outcome.objective[lost])
+        own = outcome.objective <= EXPLAINED
+        going = own & (outcome.status == rounds.RAN_OUT) & (most > _PROBE)
+        finished(np.sum(own & ~going))
+        for rows, objective, begin, iterations in (
+            (np.flatnonzero(going), self._synthesized, outcome.latents, most - _PROBE),
+            (np.flatnonzero(~own), self._stages[0][0], start, most),
+        ):
+            if len(rows):
+                more = self._minimize(objective, clips[rows], begin[rows], iterations, finished)
+                outcome = _combined(outcome, more, rows)
+        return outcome, own
+
+    def _from(self, clips, start, own, finished=None) -> rounds.Outcome:
+        """Returns the outcome from one start each, towards what `own` (bool [n]) says if "auto"."""
+        if self._refine == "none":
+            objective = self._synthesized if self._automatic else self._stages[-1][0]
+            return _unrefined(objective, clips, start, self._limits["batch_size"])
+        if self._automatic:
+            outcome = _unrefined(self._synthesized, clips, start, self._limits["batch_size"])
+            for rows, objective in (
+                (np.flatnonzero(own), self._synthesized),
+                (np.flatnonzero(~own), self._stages[0][0]),
+            ):
+                if len(rows):
+                    new = self._minimize(objective, clips[rows], start[rows], self._max_iterations)
+                    outcome = _combined(outcome, new, rows)
+            return outcome
+        outcome = None
+        for i, (objective, iterations) in enumerate(self._stages):
+            last = i == len(self._stages) - 1
+            new = self._minimize(objective, clips, start, iterations, finished if last else None)
+            outcome = new if outcome is None else _combined(outcome, new, np.arange(len(clips)))
+            start = outcome.latents
+        return outcome
+
+    def _bounded(self, latents: np.ndarray) -> np.ndarray:
+        bound = np.where(np.arange(latents.shape[1]) < self._num_bounded, 1, np.inf).astype(np.float32)
+        return np.clip(latents, -bound, bound)
+
+    def _minimize(self, objective, clips, start, iterations, finished=None) -> rounds.Outcome:
+        refine = self._refine
+        goal = _GOAL[refine] if "waveform" in objective.weights else 0.0
+        limits = {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
+        if refine == "gauss_newton":
+            return gauss_newton.minimize(objective, clips, start, **limits)
+        if refine == "adam":
+            return adam.minimize(objective, clips, start, seed=self._seed, **limits)
+        if self._backend == "tfp":
+            return tfp_backend.minimize(objective, clips, start, **limits)
+        if self._backend == "scipy":
+            limits.pop("batch_size")
+            return scipy_backend.minimize(objective, clips, start, **limits)
+        return lbfgs.minimize(objective, clips, start, **limits)
+
+
+def _unrefined(objective, clips, start, batch_size: int) -> rounds.Outcome:
+    began, n = time.perf_counter(), len(clips)
+    values = []
+    for part in (slice(i, i + batch_size) for i in range(0, n, batch_size)):
+        z = tf.constant(start[part])
+        values.append(objective.value(z, objective.targets(tf.constant(clips[part]), z)).numpy())
+    zeros, ones = np.zeros(n, np.int32), np.ones(n, np.int32)
+    seconds = np.full(n, (time.perf_counter() - began) / n, np.float32)
+    return rounds.Outcome(
+        start, np.concatenate(values), zeros, ones, ones * rounds.CONVERGED, seconds, [[] for _ in range(n)]
+    )
+
+
+def _combined(
+    old: rounds.Outcome, new: rounds.Outcome, rows: np.ndarray, wins: np.ndarray | bool = True
+) -> rounds.Outcome:
+    """Returns `old` with `new` at those of `rows` where it wins; what both took is added up."""
+    wins = np.broadcast_to(wins, len(rows))
+    fields = {name: np.array(value) for name, value in old._asdict().items() if name != "trace"}
+    for name in ("latents", "objective", "status"):
+        fields[name][rows[wins]] = getattr(new, name)[wins]
+    for name in ("iterations", "evaluations", "seconds"):
+        fields[name][rows] += getattr(new, name)
+    trace = list(old.trace)
+    for row, points in zip(rows, new.trace):
+        trace[row] = trace[row] + [(old.iterations[row] + i, value) for i, value in points]
+    return rounds.Outcome(**fields, trace=trace)
