@@ -6,11 +6,13 @@ from pathlib import Path
 import setuptools
 
 HERE = Path(__file__).parent
+GRADIO = "gradio>=6; python_version >= '3.10'"
 COMMANDS = [
     "prepare_dataset",
     "train_wavegan",
     "train_classifier",
     "train_inverter",
+    "plot_training",
     "generate_audio",
     "evaluate_generator",
     "invert_audio",
@@ -36,13 +38,20 @@ setuptools.setup(
         "tf_inversion.flags": "flags",
         "tf_inversion.saved_models": "saved_models",
     },
-    package_data={"tf_inversion.flags": ["*.flags"], "tf_inversion.saved_models": ["**/*"]},
+    package_data={
+        "tf_inversion.evaluation": ["*.html"],
+        "tf_inversion.flags": ["*.flags"],
+        "tf_inversion.saved_models": ["**/*"],
+    },
     install_requires=[
         "absl-py",
+        "ai-edge-litert>=2.0",  # runs the TensorFlow Lite files that convert_tflite measures
         "keras>=3.5",
         "librosa",
         "matplotlib",
         "numpy>=1.26",
+        "pillow",
+        "scikit-learn",
         "scipy>=1.11",
         "soundfile",
         "soxr",
@@ -54,7 +63,11 @@ setuptools.setup(
         "tf-keras>=2.17",  # TensorFlow Probability imports it
         "tqdm",
     ],
-    extras_require={"test": ["pytest", "ruff"], "gpu": ["tensorflow[and-cuda]"]},
+    extras_require={
+        "demo": [GRADIO],
+        "gpu": ["tensorflow[and-cuda]"],
+        "test": ["pytest", "ruff", "selenium", "tensorflow-serving-api", GRADIO],
+    },
     entry_points={
         "console_scripts": [f"{command} = tf_inversion.scripts.{command}:run" for command in COMMANDS]
     },

@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shlex
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -201,6 +203,23 @@ def output_dir() -> Path:
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise errors.InvalidArgumentError(f"--output_dir={folder}: {existing} is no folder to write to")
     return folder
+
+
+def provenance(**more: object) -> dict[str, str]:
+    """Returns what is needed to run the command again: its line, the versions, the models, the seed."""
+    import keras
+    import tensorflow as tf
+
+    from tf_inversion import __version__
+
+    models = ("generator", "inverter", "classifier", "judge")
+    return {
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "versions": f"tf-inversion {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
+        **{name: flags.FLAGS[name].value or "embedded" for name in models},
+        "seed": str(flags.FLAGS.seed),
+        **{name: str(value) for name, value in more.items()},
+    }
 
 
 def progress(text: str):

@@ -10,8 +10,8 @@
 
 PATHs are files, folders (searched through) and globs. Writes to OUTPUT_DIR
 latents.npz (`latents` float32 [n, latent_dim], `names`; with --error_bars `std`),
-reconstructions/<name>.wav and metrics.csv. A file that can't be read is reported and the others are done;
-the exit code is then 1.
+reconstructions/<name>.wav, metrics.csv and, unless --noreport, report.html to hear and see it all.
+A file that can't be read is reported and the others are done; the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ common_flags.define("output_dir", "peak", "seed", "batch_size", "quiet")
 common_flags.define(*common_flags.INVERSION, "init_file")
 FLAGS.set_default("output_dir", "out/inversion")
 flags.DEFINE_string("method", "encoder", "encoder, gradient, hybrid, least_squares, paper or authors.")
+flags.DEFINE_bool("report", True, "Write report.html, and more pages for more than 25 clips.")
 flags.DEFINE_bool("trace", False, "Write trace.csv, the course of the objective.")
 flags.DEFINE_bool("error_bars", False, "Tell how far off each latent may be; costs a Jacobian a clip.")
 flags.DEFINE_bool("all_slices", False, "Invert every slice of a file that is longer, not only the first.")
@@ -49,7 +50,8 @@ def main(arguments: list[str]) -> int:
     from tf_inversion.audio.clips import load_clips
     from tf_inversion.audio.files import write_audio
     from tf_inversion.evaluation.per_clip import per_clip, summary, trace_rows, write_csv
-    from tf_inversion.inversion.methods import invert
+    from tf_inversion.evaluation.report import Section, write_report
+    from tf_inversion.inversion.methods import choose, invert
     from tf_inversion.latents import save_latents
 
     refines = common_flags.check_methods([FLAGS.method])
@@ -76,15 +78,28 @@ def main(arguments: list[str]) -> int:
         progress=common_flags.progress("inverting"),
         **common_flags.inversion_options(),
     )
-    rows = per_clip(clips.names, clips.audio, result, rate, judge, batch_size=FLAGS.batch_size)
+    results = {FLAGS.method: result}
+    if refines and choose(FLAGS.method, init=FLAGS.init).init == "encoder":  # where it started
+        start = invert(clips.audio, generator, inverter=inverter, batch_size=FLAGS.batch_size)
+        results = {"encoder": start, **results}
+    tables = {
+        name: per_clip(clips.names, clips.audio, answer, rate, judge, batch_size=FLAGS.batch_size)
+        for name, answer in results.items()
+    }
+    rows = tables[FLAGS.method]
     for name, audio in zip(clips.names, result.audio):
         write_audio(folder / "reconstructions" / f"{name}.wav", audio, rate)
     save_latents(folder / "latents.npz", result.latents, clips.names, std=result.latent_std)
     write_csv(folder / "metrics.csv", rows)
     if FLAGS.trace:
         write_csv(folder / "trace.csv", trace_rows(clips.names, result))
+    if FLAGS.report:
+        made = common_flags.provenance(peak=f"{peak:g}" if peak else "as it is")
+        section = Section(f"Clips: {len(rows)}", clips.names, clips.audio, results, tables)
+        write_report(folder, [section], rate, made)
     print(summary(rows))
-    print(f"{folder}: reconstructions/, latents.npz and metrics.csv of {len(rows)} clips")
+    files = ["reconstructions/", "latents.npz", "metrics.csv", *(["report.html"] if FLAGS.report else [])]
+    print(f"{folder}: {', '.join(files)} of {len(rows)} clips")
     return 1 if missing or clips.report.unreadable else 0
 
 

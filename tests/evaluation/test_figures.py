@@ -1,6 +1,7 @@
 """Figures are written, and show what they should."""
 
 import numpy as np
+import pytest
 from matplotlib import image
 
 from tf_inversion.evaluation import figures
@@ -26,3 +27,47 @@ def test_spectra_have_a_line_for_each_set(tmp_path):
     assert np.ptp(white[5:-5]) < 6  # flat
     figures.save(figure, tmp_path / "spectra.svg")
     assert (tmp_path / "spectra.svg").read_text().startswith("<?xml")
+
+
+def test_reconstructions_share_scales_beside_their_original():
+    time = np.arange(16384) / 16000
+    original = np.stack([level * np.sin(2 * np.pi * 1000 * time) for level in (0.1, 0.8)])
+    versions = {"original": original, "encoder": original / 2, "failed": original * np.nan}
+    figure = figures.reconstructions(versions, 16000, "two clips")
+    axes = np.reshape(figure.axes, (4, 3))
+    assert [column.get_title() for column in axes[0]] == list(versions)
+    for waves, peak in ((axes[0], 0.1), (axes[2], 0.8)):
+        assert all(wave.get_ylim() == pytest.approx((-peak, peak), rel=1e-3) for wave in waves)
+        lines = [wave.get_lines()[0].get_ydata() for wave in waves]
+        assert np.ptp(lines[1]) == pytest.approx(np.ptp(lines[0]) / 2)
+        assert not lines[2].any()
+    images = [spectrum.collections[0] for spectrum in axes[1::2].flat]
+    assert {image.get_clim() for image in images} == {figures.DECIBELS}
+    frequencies = images[0].get_coordinates()[:-1, 0, 1]
+    loudest = images[0].get_array().mean(1).argmax()
+    assert frequencies[loudest] == pytest.approx(1000, rel=0.06)
+
+
+def test_distributions_have_a_dot_for_each_finite_value():
+    keys = ("nmse_db", "ssim", "log_mel_l1", "rms_ratio")
+    rows = [dict.fromkeys(keys, value) for value in (1.0, 2.0, 3.0, np.nan)]
+    figure = figures.distributions({"encoder": rows, "failed": rows[3:]}, "spread")
+    assert len(figure.axes) == 4
+    for axes in figure.axes:
+        dots, quartiles, median, no_dots = (line.get_xdata() for line in axes.get_lines())
+        np.testing.assert_array_equal(dots, [1, 2, 3])
+        np.testing.assert_array_equal(quartiles, [1.5, 2.5])
+        np.testing.assert_array_equal(median, [2])
+        assert len(no_dots) == 0
+
+
+def test_training_curves_pair_a_metric_with_its_validation():
+    history = {"epoch": [1, 2, 3], "loss": [3, 2, 1], "validation/loss": [3, 1, 2], "seconds": [9, 9, 9]}
+    history |= {name: [0, 1, 2] for name in ("validation/score", "a", "b")}
+    figure = figures.training_curves({k: np.array(v) for k, v in history.items()}, "a training")
+    drawn = {axes.get_title(): axes.get_lines() for axes in figure.axes}
+    assert list(drawn) == ["loss", "score", "a", "b"]
+    training, validation, best = (line.get_xydata() for line in drawn["loss"])
+    np.testing.assert_array_equal(training[:, 1], [3, 2, 1])
+    np.testing.assert_array_equal(validation[:, 1], [3, 1, 2])
+    assert set(best[:, 0]) == {2}

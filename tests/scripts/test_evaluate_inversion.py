@@ -57,13 +57,27 @@ def test_tables_md_is_printed_and_says_how_it_was_made(labelled_run):
     assert "8_noise_0.wav" in result.stderr
 
 
+def test_report_and_figures(labelled_run):
+    folder = labelled_run[1]
+    pages = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("report*.html"), reverse=True)]
+    assert [page.count("<article") for page in pages] == [25, 3]  # of 20 synthesized and 8 real clips
+    assert '<td class="word">encoder (paper)</td>' in pages[0]
+    assert "made by" not in pages[1]
+    names = [
+        f"{kind}_{what}" for kind in ("real", "synthesized") for what in ("distributions", "reconstructions")
+    ]
+    written = sorted(path.name for path in (folder / "figures").iterdir())
+    assert written == sorted(f"{name}.{suffix}" for name in names for suffix in ("png", "svg"))
+
+
 def test_methods_are_rows(command, tiny_models, write_noise, tmp_path):
     write_noise(tmp_path / "clips/1_noise_0.wav")
     arguments = ("--data_dir=clips", "--split=all", "--num_clips=3", "--methods=encoder,paper", "--quiet")
-    flags = ("--max_iterations=2", "--init=zero")
+    flags = ("--max_iterations=2", "--init=zero", "--report_clips=0")
     result = command("evaluate_inversion", *tiny_models, *arguments, *flags, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "made by: `evaluate_inversion " in result.stdout
+    assert sorted(p.name for p in (tmp_path / "out/evaluation").iterdir()) == ["tables.json", "tables.md"]
     for table in read_tables(tmp_path / "out/evaluation").values():
         assert list(table) == [*ROWS, "paper"]
         # Both start at the latent vector 0; the one stays there, the other goes on.

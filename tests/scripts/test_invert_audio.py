@@ -57,7 +57,8 @@ def test_good_files_are_done_and_bad_ones_reported(mixed_run):
     names = {row["name"] for row in rows_of(folder)}
     assert names == {"same", "same_2", "long", "other_rate", "quiet", "silent"}
     assert {p.stem for p in (folder / "reconstructions").iterdir()} == names
-    assert sorted(p.name for p in folder.iterdir()) == ["latents.npz", "metrics.csv", "reconstructions"]
+    files = ["latents.npz", "metrics.csv", "reconstructions", "report.html"]
+    assert sorted(p.name for p in folder.iterdir()) == files
 
 
 def test_warnings(mixed_run):
@@ -124,7 +125,7 @@ def test_trace_and_error_bars(refined_run):
         assert float(row["latent_std"]) == pytest.approx(std.mean(), rel=1e-4)
         assert 0 < std.min() <= std.max() < 0.6  # a uniform prior's is 0.58
         assert row["status"] == "ran out"
-        assert row["iterations"] == "6"  # three to see that no generator made it, three on its sound
+        assert row["iterations"] == "9"  # twice three to see that no generator made it, three on its sound
     with (home / "out/trace.csv").open(newline="") as file:
         points = list(csv.DictReader(file))
     assert list(points[0]) == ["name", "iteration", "objective"]
@@ -133,6 +134,16 @@ def test_trace_and_error_bars(refined_run):
         last = [point for point in points if point["name"] == row["name"]][-1]
         assert last["iteration"] == row["iterations"]
         assert float(last["objective"]) == pytest.approx(float(row["objective"]), rel=1e-5)
+
+
+def test_report_shows_the_start_beside_the_refinement(refined_run):
+    result, home = refined_run
+    html = (home / "out/report.html").read_text(encoding="utf-8")
+    for label in ("original of a", "encoder of a", "hybrid of a", "hybrid of b"):
+        assert f'aria-label="Play {label}"' in html
+    assert html.count("data:audio/flac") == 6
+    assert "--method=hybrid --max_iterations=3" in html
+    assert "report.html" in result.stdout
 
 
 def test_starts_at_the_latents_of_an_earlier_run(command, tiny_models, refined_run):
@@ -147,13 +158,14 @@ def test_starts_at_the_latents_of_an_earlier_run(command, tiny_models, refined_r
 
 def test_all_slices_and_peak(command, tiny_models, write_noise, tmp_path):
     write_noise(tmp_path / "long.wav", num_samples=40000, level=0.01)
-    arguments = ("--all_slices", "--peak=0.9", "--quiet", "long.wav")
+    arguments = ("--all_slices", "--peak=0.9", "--quiet", "--noreport", "long.wav")
     result = command("invert_audio", *tiny_models, *arguments, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     folder = tmp_path / "out/inversion"
     assert [row["name"] for row in rows_of(folder)] == ["long_0000", "long_0001", "long_0002"]
     assert "long_0002" in result.stdout
     assert "out/inversion" in result.stdout
+    assert not (folder / "report.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -22,19 +22,22 @@ class ClipSet:
       sample_rate: in hertz.
       labels: int [n], index of the word among the judge's, -1 if unknown; None if all are.
       latents: float32 [n, latent_dim] that made the clips; None for real ones.
+      names: n different names to call the clips by; None if they have none.
     """
 
     audio: np.ndarray
     sample_rate: int
     labels: np.ndarray | None = None
     latents: np.ndarray | None = None
+    names: list[str] | None = None
 
 
 def synthesized_clips(generator: Generator, num: int, seed: int, *, batch_size: int = 64) -> ClipSet:
     """Clips that the generator makes of `num` latent vectors drawn with `seed`."""
     latents = draw_latents(num, generator.latent_dim, seed)
     audio = np.stack(list(synthesize(generator, latents, batch_size=batch_size)))
-    return ClipSet(audio, generator.sample_rate, latents=latents)
+    names = [f"synthesized_{index:05d}" for index in range(num)]
+    return ClipSet(audio, generator.sample_rate, latents=latents, names=names)
 
 
 def real_clips(
@@ -68,4 +71,4 @@ def real_clips(
         index = [words.index(name) if name in words else -1 for name in clips.label_names]
         label_of = dict(zip(clips.paths, clips.labels))
         labels = np.array([index[label_of[path]] for path in loaded.paths])
-    return ClipSet(loaded.audio, generator.sample_rate, labels=labels)
+    return ClipSet(loaded.audio, generator.sample_rate, labels=labels, names=loaded.names)

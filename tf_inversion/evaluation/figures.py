@@ -1,10 +1,11 @@
-"""Pictures of clips and spectra, in one style."""
+"""Pictures of clips, spectra, metrics and trainings, in one style."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import librosa.display
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -12,17 +13,30 @@ from tf_inversion import paths
 from tf_inversion.audio import mel
 from tf_inversion.evaluation.samples import average_spectrum
 
+DECIBELS = (-60, -10)  # from the darkest to the brightest of every log-mel spectrogram
+COLORS = "magma"
 _COLUMNS = 8
+_METRICS = {  # of metrics.csv
+    "nmse_db": "nMSE, dB (low is good)",
+    "ssim": "SSIM, real part (1 is best)",
+    "log_mel_l1": "mel L1 (0 is best)",
+    "rms_ratio": "RMS out / in (1 is best)",
+}
+
+
+def decibels(audio: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Returns the log-mel spectrograms [n, bands, frames] of clips [n, num_samples] in dB."""
+    return 20 * mel.log_mel(audio, sample_rate).numpy().swapaxes(1, 2)
 
 
 def spectrogram_grid(audio: np.ndarray, sample_rate: int, title: str) -> Figure:
     """Draws the log-mel spectrograms of clips [n, num_samples] side by side, from -60 to -10 dB."""
-    images = 20 * mel.log_mel(audio, sample_rate).numpy()
+    images = decibels(audio, sample_rate)
     rows = -(-len(images) // _COLUMNS)
     figure = Figure(figsize=(1.5 * _COLUMNS, 1.5 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
     for axes, image in zip(figure.subplots(rows, _COLUMNS, squeeze=False).flat, images):
-        axes.imshow(image.T, origin="lower", aspect="auto", vmin=-60, vmax=-10, cmap="magma")
+        axes.imshow(image, origin="lower", aspect="auto", vmin=DECIBELS[0], vmax=DECIBELS[1], cmap=COLORS)
     for axes in figure.axes:
         axes.set_axis_off()
     return figure
@@ -38,6 +52,111 @@ def average_spectra(clips: Mapping[str, np.ndarray], sample_rate: int) -> Figure
     axes.set(xlabel="kHz", ylabel="dB relative to the clips' power", ylim=(-120, 0))
     axes.grid(alpha=0.3)
     axes.legend()
+    return figure
+
+
+def reconstructions(versions: Mapping[str, np.ndarray], sample_rate: int, title: str) -> Figure:
+    """Draws the paper's Figures 2 and 3: waveform above spectrogram, a column for each version of the clips.
+
+    Args:
+      versions: column's heading -> audio [n, num_samples]; the same n clips each time. What is not
+        finite is drawn as silence. The waveforms of a clip share a scale, the spectrograms all do.
+      sample_rate: in hertz.
+      title: of the figure.
+    """
+    audio = np.nan_to_num(np.stack(list(versions.values()), 1), nan=0.0, posinf=0.0, neginf=0.0)
+    num_clips, num_versions, num_samples = audio.shape
+    figure = Figure(figsize=(0.6 + 2.4 * num_versions, 0.5 + 2.6 * num_clips), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(
+        2 * num_clips, num_versions, squeeze=False, sharex=True, height_ratios=[2, 3] * num_clips
+    )
+    time = np.arange(num_samples) / sample_rate
+    for clip, (waves, spectra) in zip(audio, zip(grid[::2], grid[1::2])):
+        peak = max(np.abs(clip).max(), 1e-3)
+        for samples, image, wave, spectrum in zip(clip, decibels(clip, sample_rate), waves, spectra):
+            wave.plot(time, samples, linewidth=0.4, rasterized=True)
+            wave.set(xlim=(0, num_samples / sample_rate), ylim=(-peak, peak), yticks=[])
+            librosa.display.specshow(
+                image,
+                ax=spectrum,
+                sr=sample_rate,
+                hop_length=mel.FRAME_STEP,
+                fmax=sample_rate / 2,
+                htk=True,
+                x_axis="time",
+                y_axis="mel",
+                cmap=COLORS,
+                vmin=DECIBELS[0],
+                vmax=DECIBELS[1],
+                rasterized=True,
+            )
+            spectrum.set(xlabel="", ylabel="Hz", xlim=(0, num_samples / sample_rate))
+            spectrum.label_outer()
+    for axes, name in zip(grid[0], versions):
+        axes.set_title(name, fontsize="medium")
+    for axes in grid[-1]:
+        axes.set_xlabel("seconds")
+    return figure
+
+
+def distributions(rows: Mapping[str, Sequence[Mapping]], title: str) -> Figure:
+    """Draws how the metrics of the clips spread: a dot for each, the quartiles and the median.
+
+    Args:
+      rows: method -> a row of `per_clip` for each clip. What is not finite is left out.
+      title: of the figure.
+    """
+    figure = Figure(figsize=(11, 1.2 + 0.45 * len(rows)), layout="constrained")
+    figure.suptitle(title)
+    rng = np.random.default_rng(0)
+    for axes, (key, label) in zip(figure.subplots(1, len(_METRICS), sharey=True), _METRICS.items()):
+        for y, clips in enumerate(rows.values()):
+            values = np.array([row[key] for row in clips], np.float64)
+            values = values[np.isfinite(values)]
+            axes.plot(values, y + rng.uniform(-0.3, 0.3, len(values)), ".", markersize=4, alpha=0.4)
+            if len(values):
+                low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+                axes.plot([low, high], [y, y], color="0.2", linewidth=1.5)
+                axes.plot(median, y, "|", color="0.2", markersize=14, markeredgewidth=2)
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set_xlabel(label)
+        axes.grid(axis="x", alpha=0.3)
+    figure.axes[0].invert_yaxis()
+    return figure
+
+
+def training_curves(history: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Draws each metric of a training over its epochs, with its validation in the same axes.
+
+    Args:
+      history: the columns [epochs] of history.csv; "validation/x" belongs to "x", and the least
+        "validation/loss", where the best model was kept, is marked.
+      title: of the figure.
+    """
+    epoch = history["epoch"]
+    names = dict.fromkeys(
+        name.removeprefix("validation/") for name in history if name not in ("epoch", "seconds")
+    )
+    columns = min(3, len(names))
+    lines = -(-len(names) // columns)
+    figure = Figure(figsize=(3.8 * columns, 0.5 + 2.4 * lines), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True).flat
+    for axes, name in zip(grid, names):
+        for key, label, color in ((name, "training", "C0"), (f"validation/{name}", "validation", "C1")):
+            if key in history:
+                axes.plot(epoch, history[key], ".-" if len(epoch) < 20 else "-", label=label, color=color)
+        if "validation/loss" in history:
+            axes.axvline(epoch[np.argmin(history["validation/loss"])], color="0.6", linestyle=":", zorder=0)
+        axes.set_title(name, fontsize="medium")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    for axes in list(figure.axes)[len(names) :]:
+        axes.remove()
+    for axes in figure.axes[-columns:]:
+        axes.set_xlabel("epoch")
+        axes.tick_params(labelbottom=True)
     return figure
 
 

@@ -203,17 +203,25 @@ def to_markdown(tables: Mapping[str, Mapping[str, Mapping]]) -> str:
 
 
 def _table(kind: str, rows: Mapping[str, Mapping]) -> str:
+    num_clips = next(iter(rows.values()))["num_clips"]
+    return f"## {TITLES[kind]}: {num_clips}\n\n{layout(cells(kind, rows))}\n"
+
+
+def cells(kind: str, rows: Mapping[str, Mapping], paper: str = "(paper)") -> list[list[str]]:
+    """Returns the lines of one of the tables, the heading first.
+
+    `paper` names the lines of the paper's figures; {} in it is the method that they belong to.
+    """
     lines = []
     for name, row in rows.items():
         lines.append((name, row))
         if name in PAPER[kind]:
-            lines.append(("(paper)", dict(zip(_PAPER_KEYS, PAPER[kind][name]))))
+            lines.append((paper.format(name), dict(zip(_PAPER_KEYS, PAPER[kind][name]))))
     columns = [column for column in _COLUMNS if any(row[column[0]] is not None for row in rows.values())]
-    cells = [[kind, *(heading for _, heading, _ in columns)]]
-    for name, row in lines:
-        cells.append([name, *(_cell(row, key, template) for key, _, template in columns)])
-    num_clips = next(iter(rows.values()))["num_clips"]
-    return f"## {TITLES[kind]}: {num_clips}\n\n{layout(cells)}\n"
+    return [
+        [kind, *(heading for _, heading, _ in columns)],
+        *([name, *(_cell(row, key, template) for key, _, template in columns)] for name, row in lines),
+    ]
 
 
 def _cell(row: Mapping, key: str, template: str) -> str:

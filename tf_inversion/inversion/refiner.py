@@ -38,6 +38,7 @@ class Refiner:
       backend: a name in `BACKENDS`.
       batch_size: bounds the memory.
       seed: of what the refinement draws.
+      watch: shown the latents at work, see `lbfgs.minimize`; only with the backend "batched".
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class Refiner:
         backend: str,
         batch_size: int,
         seed: int,
+        watch: Callable[[np.ndarray], object] | None = None,
     ):
-        self._refine, self._backend, self._seed = refine, backend, seed
+        self._refine, self._backend, self._seed, self._watch = refine, backend, seed, watch
         self._max_iterations, self._screen, self._num_bounded = max_iterations, screen, num_bounded
         self._limits = {"batch_size": batch_size, **({} if tolerance is None else {"tolerance": tolerance})}
         self._synthesized = objectives.make("synthesized", generator)
@@ -99,6 +101,8 @@ class Refiner:
         own = outcome.objective <= EXPLAINED
         going = own & (outcome.status == rounds.RAN_OUT) & (most > _PROBE)
         finished(np.sum(own & ~going))
+        for row in np.flatnonzero(~own):
+            outcome.trace[row].clear()  # it was of another objective
         for rows, objective, begin, iterations in (
             (np.flatnonzero(going), self._synthesized, outcome.latents, most - _PROBE),
             (np.flatnonzero(~own), self._stages[0][0], start, most),
@@ -140,15 +144,15 @@ class Refiner:
         goal = _GOAL[refine] if "waveform" in objective.weights else 0.0
         limits = {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
         if refine == "gauss_newton":
-            return gauss_newton.minimize(objective, clips, start, **limits)
+            return gauss_newton.minimize(objective, clips, start, watch=self._watch, **limits)
         if refine == "adam":
-            return adam.minimize(objective, clips, start, seed=self._seed, **limits)
+            return adam.minimize(objective, clips, start, seed=self._seed, watch=self._watch, **limits)
         if self._backend == "tfp":
             return tfp_backend.minimize(objective, clips, start, **limits)
         if self._backend == "scipy":
             limits.pop("batch_size")
             return scipy_backend.minimize(objective, clips, start, **limits)
-        return lbfgs.minimize(objective, clips, start, **limits)
+        return lbfgs.minimize(objective, clips, start, watch=self._watch, **limits)
 
 
 def _unrefined(objective, clips, start, batch_size: int) -> rounds.Outcome:
