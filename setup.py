@@ -17,6 +17,8 @@ COMMANDS = [
     "evaluate_generator",
     "invert_audio",
     "evaluate_inversion",
+    "export_inverter",
+    "convert_tflite",
 ]
 
 setuptools.setup(

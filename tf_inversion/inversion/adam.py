@@ -39,6 +39,7 @@ def minimize(
     seed: int = 0,
     batch_size: int = 64,
     finished: Callable[[int], object] | None = None,
+    watch: Callable[[np.ndarray], object] | None = None,
 ) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts; components that leave [-1, 1] are drawn anew.
 
@@ -55,6 +56,7 @@ def minimize(
         lambda state, targets: advance(state, targets, *limits),
         batch_size,
         finished,
+        watch,
     )
 
 

@@ -67,6 +67,7 @@ def minimize(
     goal: float = 0.0,
     batch_size: int = 64,
     finished: Callable[[int], object] | None = None,
+    watch: Callable[[np.ndarray], object] | None = None,
 ) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts.
 
@@ -80,6 +81,7 @@ def minimize(
       goal: or when its objective is down to this.
       batch_size: members at work at once, of which eight at the most.
       finished: told how many members are done since it was told last.
+      watch: shown after each round the latents [b, latent_dim] of the members that were at work.
 
     Raises:
       InvalidArgumentError: if the objective is no sum of squares.
@@ -98,6 +100,7 @@ def minimize(
         lambda state, targets: advance(state, targets, *limits),
         min(batch_size, _MEMBERS),
         finished,
+        watch,
     )
 
 

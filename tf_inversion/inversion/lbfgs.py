@@ -54,6 +54,7 @@ def minimize(
     goal: float = 0.0,
     batch_size: int = 64,
     finished: Callable[[int], object] | None = None,
+    watch: Callable[[np.ndarray], object] | None = None,
 ) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts.
 
@@ -67,6 +68,7 @@ def minimize(
       goal: or when its objective is down to this.
       batch_size: members at work at once; bounds the memory.
       finished: told how many members are done since it was told last.
+      watch: shown after each round the latents [b, latent_dim] of the members that were at work.
     """
     begin, advance = _compiled(objective)
     limits = tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations)
@@ -78,18 +80,36 @@ def minimize(
         lambda state, targets: advance(state, targets, *limits),
         batch_size,
         finished,
+        watch,
     )
+
+
+def solve(objective: Objective, clips: tf.Tensor, start: tf.Tensor, max_iterations: tf.Tensor) -> tf.Tensor:
+    """`minimize` as operations of one graph, for a model that runs without this package.
+
+    Args:
+      objective: what to minimise.
+      clips: float32 [b, num_samples].
+      start: float32 [b, latent_dim].
+      max_iterations: int32 [b], each member's.
+
+    Returns:
+      latents float32 [b, latent_dim].
+    """
+    targets, limits = objective.targets(clips, start), tf.constant([TOLERANCE, 0.0])
+    (state,) = tf.while_loop(
+        lambda state: tf.reduce_any(state.status == rounds.RUNNING),
+        lambda state: (_evaluate(objective, state, targets, limits, max_iterations),),
+        (_begin(objective, start, targets),),
+    )
+    return state.z
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled(objective: Objective) -> tuple[Callable, Callable]:
     @tf.function(reduce_retracing=True)
     def begin(z, targets) -> State:
-        value, gradient = objective.value_and_gradient(z, targets)
-        counts = tf.zeros_like(value, tf.int32)
-        pairs = tf.zeros([tf.shape(z)[0], _HISTORY, z.shape[1]])
-        ones = tf.ones_like(value)
-        return State(z, value, gradient, pairs, pairs, ones, counts, counts, counts, counts + 1, counts)
+        return _begin(objective, z, targets)
 
     @tf.function(reduce_retracing=True)
     def advance(state: State, targets, limits, max_iterations) -> State:
@@ -105,6 +125,14 @@ def _compiled(objective: Objective) -> tuple[Callable, Callable]:
         return tf.while_loop(unfinished, body, (0, state))[1]
 
     return begin, advance
+
+
+def _begin(objective, z, targets) -> State:
+    value, gradient = objective.value_and_gradient(z, targets)
+    counts = tf.zeros_like(value, tf.int32)
+    pairs = tf.zeros([tf.shape(z)[0], _HISTORY, z.shape[1]])
+    ones = tf.ones_like(value)
+    return State(z, value, gradient, pairs, pairs, ones, counts, counts, counts, counts + 1, counts)
 
 
 def _evaluate(objective, state: State, targets, limits, max_iterations) -> State:

@@ -70,6 +70,7 @@ def invert(
     batch_size: int = 64,
     seed: int = 0,
     progress: Callable[[Iterable], Iterable] = iter,
+    watch: Callable[[np.ndarray], object] | None = None,
 ) -> result.InversionResult:
     """Recovers the latent vectors of audio clips under a frozen generator.
 
@@ -100,6 +101,8 @@ def invert(
       batch_size: how many clips are worked on at once; bounds the memory.
       seed: fixes every random choice.
       progress: wraps an iteration over clips that are done, for instance `tqdm.tqdm`.
+      watch: shown after each round of the refinement (but not by the backends "tfp" and "scipy") the latents
+        [b, latent_dim] of the clips at work, adjustments behind them. What it raises ends the inversion.
 
     Raises:
       InvalidArgumentError: for an unknown name, a count under 1, or clips of a wrong shape.
@@ -137,6 +140,7 @@ def invert(
         backend=backend,
         batch_size=batch_size,
         seed=seed,
+        watch=watch,
     )
     good = clips[finite]
     began = time.perf_counter()

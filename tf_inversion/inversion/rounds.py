@@ -39,6 +39,7 @@ def minimize(
     advance: Callable,
     batch_size: int,
     finished: Callable[[int], object] | None = None,
+    watch: Callable[[np.ndarray], object] | None = None,
 ) -> Outcome:
     """Runs a refinement on n clips from n starts.
 
@@ -51,6 +52,7 @@ def minimize(
       advance: (state, targets) -> the state after a round.
       batch_size: members at work at once.
       finished: told after each round how many members are done since the last.
+      watch: shown after each round the latents [b, latent_dim] of the members that were at work.
     """
     n = len(start)
     arrays: list[np.ndarray] = []  # the state of all
@@ -79,4 +81,6 @@ def minimize(
         worked, active = active, [member for member in active if every.status[member] == RUNNING]
         if finished:
             finished(len(worked) - len(active))
+        if watch:
+            watch(every.z[worked])
     return Outcome(every.z, every.value, every.iterations, every.evaluations, every.status, seconds, trace)

@@ -1,0 +1,121 @@
+"""What a conversion costs: TensorFlow Lite files beside the float32 Keras models that they come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from tf_inversion.evaluation.clip_sets import ClipSet
+from tf_inversion.evaluation.metrics import judge_probabilities, latent_correlation
+from tf_inversion.evaluation.tables import layout
+from tf_inversion.export import tflite
+from tf_inversion.generators.base import Generator
+from tf_inversion.latents import synthesize
+from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.inverter import Inverter
+
+# Key, heading and format of each column of the Markdown table.
+_COLUMNS = (
+    ("kilobytes", "KB", "{:,.0f}"),
+    ("milliseconds", "ms", "{:.2f}"),
+    ("max_error", "max error", "{:.1e}"),
+    ("mean_error", "mean error", "{:.1e}"),
+    ("correlation", "correlation", "{:.5f}"),
+    ("accuracy", "accuracy", "{:.1%}"),
+    ("agreement", "agree", "{:.1%}"),
+)
+LEGEND = """\
+- KB: of the file, 1,000 bytes. ms: a call on one thread, the median over the clips.
+- max error, mean error, correlation: of the output (latents, audio, probabilities) with Keras in float32.
+- accuracy: share of the labelled clips whose word is right: by the judge, of the reconstructions from the
+  inverter's latents and of what the generator makes of Keras' latents; by the classifier, of the clips.
+- agree: share of all clips in which that word is the one that comes with Keras in float32.
+"""
+
+
+def compare(
+    files: Mapping[str, Mapping[str, bytes]],
+    clips: ClipSet,
+    inverter: Inverter,
+    generator: Generator,
+    classifier: Classifier,
+    judge: Classifier,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> list[dict]:
+    """Runs files, and the models themselves, over clips.
+
+    Args:
+      files: "inverter", "generator" or "classifier" -> format -> contents of the file.
+      clips: labels, if any, are indices of the judge's words.
+      inverter, generator, classifier: what the files were made of.
+      judge: hears the words in reconstructions.
+      batch_size: clips at once in Keras.
+      progress: wraps the loop over the files; tqdm for a bar.
+
+    Returns:
+      A row for each model as it is in Keras, then for each of its files: `model`, `format`, and the
+      values that LEGEND explains, None where there is none.
+    """
+
+    def reconstruct(latents: np.ndarray) -> np.ndarray:
+        return np.stack(list(synthesize(generator, latents, batch_size=batch_size)))
+
+    def heard(audio: np.ndarray) -> np.ndarray:
+        given = judge_probabilities(judge, audio, batch_size=batch_size)
+        return np.array(judge.label_names)[given.argmax(1)]
+
+    latents = np.concatenate(
+        [inverter.encode(clips.audio[i : i + batch_size]) for i in range(0, len(clips.audio), batch_size)]
+    )
+    # Of each model what it is given, which output counts, what Keras answers, and the words that follow.
+    tests = {
+        "inverter": (clips.audio, "latents", latents, lambda z: heard(reconstruct(z))),
+        "generator": (latents, "audio", reconstruct(latents), heard),
+        "classifier": (
+            clips.audio,
+            "probabilities",
+            judge_probabilities(classifier, clips.audio, batch_size=batch_size),
+            lambda probabilities: np.array(classifier.label_names)[probabilities.argmax(1)],
+        ),
+    }
+    expected = {name: words(reference) for name, (_, _, reference, words) in tests.items() if name in files}
+    labels = np.full(len(clips.audio), -1) if clips.labels is None else clips.labels
+    known = labels >= 0
+    right = np.array(judge.label_names)[labels[known]]
+    rows = []
+    for name, quantisation in progress(
+        [(model, form) for model in files for form in ("keras", *files[model])]
+    ):
+        row = {"model": name, "format": quantisation, **dict.fromkeys(key for key, *_ in _COLUMNS)}
+        given = expected[name]
+        if quantisation != "keras":
+            inputs, output, reference, words = tests[name]
+            contents = files[name][quantisation]
+            outputs, seconds = tflite.run(contents, inputs)
+            given = words(outputs[output])
+            error = np.abs(outputs[output] - reference)
+            row["kilobytes"] = len(contents) / 1000
+            row["milliseconds"] = 1000 * seconds
+            row["max_error"], row["mean_error"] = _number(error.max()), _number(error.mean())
+            row["correlation"] = _number(latent_correlation(reference, outputs[output]))
+        row["accuracy"] = float(np.mean(given[known] == right)) if known.any() else None
+        row["agreement"] = float(np.mean(given == expected[name]))
+        rows.append(row)
+    return rows
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def to_markdown(rows: Sequence[Mapping]) -> str:
+    """Lays out what `compare` returned as a Markdown table with its legend."""
+    cells = [["", *(heading for _, heading, _ in _COLUMNS)]]
+    for row in rows:
+        texts = ["-" if row[key] is None else template.format(row[key]) for key, _, template in _COLUMNS]
+        cells.append([f"{row['model']} {row['format']}", *texts])
+    return f"{layout(cells)}\n\n{LEGEND}"

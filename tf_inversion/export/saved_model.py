@@ -1,0 +1,133 @@
+"""Exports an inverter with its generator and classifier as a SavedModel for TensorFlow Serving."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import soundfile
+import tensorflow as tf
+
+import tf_inversion
+from tf_inversion import paths
+from tf_inversion.audio import spectrogram
+from tf_inversion.export import signatures, versions, warmup
+from tf_inversion.generators import base, checkpoint
+from tf_inversion.latents import draw_latents
+from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.inverter import Inverter
+
+
+def export(
+    folder: str | os.PathLike,
+    inverter: Inverter,
+    generator: base.Generator,
+    classifier: Classifier,
+    version: int | None = None,
+) -> Path:
+    """Writes a new version of a served model; a server that polls the folder sees it when it is whole.
+
+    It runs wherever TensorFlow does, without this package, and has no trainable variable. Its signatures
+    are told in `signatures.build` and, for programs, in its metadata.json. Beside the versions lie
+    models.config and batching.config for the server.
+
+    Args:
+      folder: of all versions; its last part names the model.
+      inverter, generator, classifier: for clips of the same length and rate.
+      version: its number; None: the one after the last.
+
+    Returns:
+      The path of the version.
+
+    Raises:
+      InvalidArgumentError: if the version is there, or the folder holds something else than versions.
+      OSError: if it can't be written.
+    """
+    target = versions.new_version(folder, version)
+    module, functions = tf.Module(), {}
+    for name, function in signatures.build(inverter, generator, classifier).items():
+        functions[name] = function.get_concrete_function()
+    variables = {id(v): v for function in functions.values() for v in function.graph.variables}
+    module.frozen = list(variables.values())
+    for variable in module.frozen:
+        # Keras keeps in a variable what it was made as, whatever was frozen since.
+        variable._trainable = False
+    try:
+        with paths.writing(target) as unfinished:
+            tf.saved_model.save(module, os.fspath(unfinished), functions)
+            requests = _example_requests(inverter, generator)
+            model = target.absolute().parent.name
+            warmup.write(unfinished / "assets.extra" / "tf_serving_warmup_requests", model, requests)
+            told = _metadata(inverter, generator, classifier, functions) | {"files": _checksums(unfinished)}
+            (unfinished / "metadata.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    except tf.errors.OpError as error:
+        raise OSError(f"{target}: can't be written ({checkpoint.first_line(error)})") from error
+    versions.write_server_files(target.parent)
+    return target
+
+
+def _example_requests(inverter: Inverter, generator: base.Generator) -> dict[str, dict[str, np.ndarray]]:
+    """Returns inputs for each signature, of a batch of one."""
+    latents = draw_latents(1, generator.latent_dim, seed=0)
+    audio = generator(latents).numpy()
+    file = io.BytesIO()
+    # At another rate, so that the server has resampled before a client has it resample.
+    soundfile.write(file, audio[0], 2 * generator.sample_rate, subtype="PCM_16", format="WAV")
+    return {
+        **{name: {"audio": audio} for name in ("serving_default", "invert", "reconstruct")},
+        "invert_wav": {"audio_bytes": np.array([file.getvalue()])},
+        "generate": {"latents": latents},
+        "classify": {"audio": audio},
+        "refine": {"audio": audio, "iterations": np.ones(1, np.int32)},
+    }
+
+
+def _metadata(
+    inverter, generator, classifier, functions: Mapping[str, tf.types.experimental.ConcreteFunction]
+):
+    return {
+        "signatures": {
+            name: {
+                "inputs": {spec.name: _described(spec) for spec in function.structured_input_signature[0]},
+                "outputs": {key: _described(spec) for key, spec in function.structured_outputs.items()},
+            }
+            for name, function in functions.items()
+        },
+        "sample_rate": generator.sample_rate,
+        "num_samples": generator.num_samples,
+        "latent_dim": generator.latent_dim,
+        "latent_range": [-1, 1],
+        "training_peak": inverter.peak,
+        "labels": list(classifier.label_names),
+        "objective_of_refine": signatures.OBJECTIVE,
+        "spectrogram": {
+            "kind": inverter.get_config()["spectrogram"],
+            "window": "hann",
+            "frame_length": spectrogram.FRAME_LENGTH,
+            "frame_step": spectrogram.FRAME_STEP,
+            "log_floor": spectrogram.LOG_FLOOR,
+        },
+        "versions": {
+            "tf_inversion": tf_inversion.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+    }
+
+
+def _described(spec: tf.TensorSpec) -> dict:
+    return {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Returns the SHA-256 of each file, by its path in the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
