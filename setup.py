@@ -17,6 +17,9 @@ COMMANDS = [
     "evaluate_generator",
     "invert_audio",
     "evaluate_inversion",
+    "train_latent_probe",
+    "edit_latents",
+    "detect_synthetic",
     "export_inverter",
     "convert_tflite",
 ]

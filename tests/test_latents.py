@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_inversion import errors
 from tf_inversion.generators.base import Generator
-from tf_inversion.latents import draw_latents, save_latents, synthesize
+from tf_inversion.latents import draw_latents, load_latents, save_latents, synthesize
 
 
 class Steps(Generator):
@@ -43,3 +44,22 @@ def test_saved_latents_are_read_without_pickle_and_have_the_same_bytes(tmp_path)
     np.testing.assert_array_equal(loaded["latents"], latents)
     assert loaded["names"].tolist() == ["one", "zwölf"]
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_saved_latents_are_read_back(tmp_path):
+    latents = draw_latents(2, 3, seed=0)
+    save_latents(tmp_path / "a.npz", latents, ["one", "zwölf"], std=latents)
+    loaded, names = load_latents(tmp_path / "a.npz")
+    assert loaded.dtype == np.float32
+    np.testing.assert_array_equal(loaded, latents)
+    assert names == ["one", "zwölf"]
+
+
+def test_other_files_are_no_latents(tmp_path):
+    (tmp_path / "text.npz").write_text("no archive")
+    np.savez(tmp_path / "nameless.npz", latents=np.zeros((2, 3)))
+    save_latents(tmp_path / "fewer.npz", np.zeros((2, 3)), ["one"])
+    save_latents(tmp_path / "nan.npz", np.full((1, 3), np.nan), ["one"])
+    for name in ("missing", "text", "nameless", "fewer", "nan"):
+        with pytest.raises(errors.InvalidArgumentError, match=f"{name}.npz: "):
+            load_latents(tmp_path / f"{name}.npz")

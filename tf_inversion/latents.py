@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tf_inversion import paths
+from tf_inversion import errors, paths
 from tf_inversion.generators.base import Generator
 
 
@@ -33,10 +34,28 @@ def save_latents(
 ) -> None:
     """Writes `latents` [n, latent_dim], the n `names` of their clips, and error bars `std` to an .npz file.
 
-    Read it by np.load(path): nothing in it is pickled.
+    Read it by `load_latents` or np.load(path): nothing in it is pickled.
     """
     arrays = {"latents": np.asarray(latents, np.float32), "names": np.asarray(names, np.str_)}
     if std is not None:
         arrays["std"] = np.asarray(std, np.float32)
     with paths.writing(path) as unfinished:
         np.savez(unfinished, **arrays)
+
+
+def load_latents(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
+    """Reads the latents float32 [n, latent_dim] and the n names of a file that `save_latents` wrote.
+
+    Raises:
+      InvalidArgumentError: if there is none, or it is no such file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            latents, names = file["latents"].astype(np.float32), file["names"].tolist()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise errors.InvalidArgumentError(
+            f"{path}: not a latents file (.npz, `latents` and `names`)"
+        ) from error
+    if latents.ndim != 2 or len(latents) != len(names) or not np.isfinite(latents).all():
+        raise errors.InvalidArgumentError(f"{path}: its latents are not a finite row for each of its names")
+    return latents, names

@@ -3,7 +3,7 @@
 import pytest
 
 from tf_inversion import errors
-from tf_inversion.audio.layouts import DIGITS, audio_files, find_clips
+from tf_inversion.audio.layouts import DIGITS, audio_files, find_clips, speakers
 
 
 def make(root, *names):
@@ -112,3 +112,8 @@ def test_files_folders_and_globs_are_expanded_once(tmp_path):
     assert audio_files(paths) == [*(str(tmp_path / name) for name in names), "absent.wav"]
     with pytest.raises(errors.DatasetError, match="no audio files"):
         audio_files([tmp_path / "*.ogg"])
+
+
+def test_speakers_by_fsdd_names():
+    assert speakers(["a/3_george_12.wav", "0_theo_0.mp3"]) == ["george", "theo"]
+    assert speakers(["3_george_12.wav", "Zero_a.wav"]) is None

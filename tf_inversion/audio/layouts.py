@@ -26,7 +26,7 @@ from tf_inversion.audio.files import SUFFIXES
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPLITS = ("train", "valid", "test", "all")
 
-_FSDD_NAME = re.compile(r"(\d)_[^_]+_(\d+)")
+_FSDD_NAME = re.compile(r"(\d)_([^_]+)_(\d+)")
 _SC09_NAME = re.compile(rf"({'|'.join(DIGITS)})_.+", re.IGNORECASE)
 _NOT_CLIPS = {"_background_noise_"}  # minutes of noise that come with Speech Commands
 
@@ -88,6 +88,12 @@ def find_clips(data_dir: str | os.PathLike, split: str = "train") -> ClipList:
         return ClipList(paths)
     label_names = _ordered(set(classes.values()))
     return ClipList(paths, [label_names.index(classes[name]) for name in names], label_names)
+
+
+def speakers(paths: Iterable[str | os.PathLike]) -> list[str] | None:
+    """Returns who speaks in each file, by FSDD names; None if one has another name."""
+    matches = [_FSDD_NAME.fullmatch(_stem(os.fspath(path))) for path in paths]
+    return [match[2] for match in matches] if all(matches) else None
 
 
 def audio_files(patterns: Iterable[str | os.PathLike]) -> list[str]:
@@ -172,7 +178,7 @@ def _split_rule(root: Path, names: list[str]) -> Callable[[str], str]:
 
 def _fsdd_split(name: str) -> str:
     """The data set's own test set is index 0-4 and the rest is for training, of which we hold out 5-9."""
-    index = int(_FSDD_NAME.fullmatch(_stem(name))[2])
+    index = int(_FSDD_NAME.fullmatch(_stem(name))[3])
     return "test" if index < 5 else "valid" if index < 10 else "train"
 
 

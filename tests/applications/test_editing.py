@@ -1,0 +1,34 @@
+"""Interpolation and moves, which stay where latents are drawn from."""
+
+import numpy as np
+import pytest
+
+from tf_inversion import errors
+from tf_inversion.applications.editing import find_direction, interpolate, move
+from tf_inversion.applications.probe import Probe
+
+
+def test_interpolation_is_straight_and_inside():
+    latents = interpolate(np.array([0.0, -1, 3]), np.array([1.0, 1, -0.5]), 5)
+    assert latents.dtype == np.float32
+    np.testing.assert_allclose(latents[:, 0], [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(latents[:, 1], [-1, -0.5, 0, 0.5, 1])
+    np.testing.assert_allclose(latents[:, 2], [1, 0.625, 0.25, -0.125, -0.5])  # 3 is no latent
+    with pytest.raises(errors.InvalidArgumentError, match="steps: 1"):
+        interpolate(np.zeros(2), np.ones(2), 1)
+
+
+def test_moves_stop_at_the_border():
+    moved = move(np.array([0.5, 0.5]), np.array([0.6, -0.8]), [0, 0.5, 10, -1])
+    assert moved.dtype == np.float32
+    np.testing.assert_allclose(moved, [[0.5, 0.5], [0.8, 0.1], [1, -1], [-0.1, 1]], atol=1e-6)
+
+
+def test_directions_by_name():
+    probes = {"digit": Probe(("one", "two"), np.array([[3.0, 0], [0, 2]]), np.zeros(2))}
+    np.testing.assert_array_equal(find_direction(probes, "digit:1"), [1, 0])
+    np.testing.assert_array_equal(find_direction(probes, "digit:two"), [0, 1])
+    with pytest.raises(errors.InvalidArgumentError, match="'speaker:theo' names no probe; give one of digit"):
+        find_direction(probes, "speaker:theo")
+    with pytest.raises(errors.InvalidArgumentError, match="'' is none of one, two"):
+        find_direction(probes, "digit")

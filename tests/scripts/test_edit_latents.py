@@ -1,0 +1,93 @@
+"""edit_latents as a user runs it."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from tf_inversion.applications.probe import Probe, save_probes
+from tf_inversion.generators.loading import load_generator
+from tf_inversion.latents import draw_latents, load_latents, save_latents
+
+DIRECTION = np.array([0.6, 0.8] + [0] * 98, np.float32)
+
+
+@pytest.fixture
+def home(tmp_path, write_noise):
+    """A probe whose "three" is DIRECTION, latents of two clips, and recordings."""
+    save_probes(
+        tmp_path / "probe.npz",
+        {"digit": Probe(("one", "three"), np.stack([-DIRECTION, 5 * DIRECTION]), np.zeros(2))},
+    )
+    save_latents(tmp_path / "two.npz", draw_latents(2, 100, seed=0), ["first", "../second"])
+    save_latents(tmp_path / "one.npz", draw_latents(1, 100, seed=1), ["last"])
+    write_noise(tmp_path / "x.wav")
+    write_noise(tmp_path / "y.wav", level=0.1)
+    return tmp_path
+
+
+def test_moves_along_a_direction(command, tiny_models, home):
+    arguments = ("--probe=probe.npz", "--direction=digit:3", "--strength=-1,0,0.5", "--quiet", "two.npz")
+    result = command("edit_latents", *tiny_models, *arguments, cwd=home)
+    assert (result.returncode, result.stderr) == (0, "")
+    folder = home / "out/edits"
+    latents, names = load_latents(folder / "latents.npz")
+    assert names == [
+        f"{name}_digit_3_{strength}" for name in ("first", "second") for strength in ("-1", "+0", "+0.5")
+    ]
+    start = draw_latents(2, 100, seed=0)
+    expected = start[:, None] + np.array([-1, 0, 0.5])[:, None] * DIRECTION
+    np.testing.assert_allclose(latents, np.clip(expected, -1, 1).reshape(6, 100), atol=1e-6)
+    for name, audio in zip(names, load_generator()(latents).numpy()):
+        written, rate = soundfile.read(folder / f"{name}.wav", dtype="float32")
+        assert rate == 16000
+        np.testing.assert_allclose(written, audio, atol=1e-5)
+        assert name in result.stdout
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["latents.npz", *(f"{name}.wav" for name in names)]
+    )
+
+
+def test_interpolates_between_recordings(command, tiny_models, home):
+    arguments = ("--method=encoder", "--to=y.wav", "--steps=3", "--quiet", "--output_dir=between", "x.wav")
+    result = command("edit_latents", *tiny_models, *arguments, cwd=home)
+    assert (result.returncode, result.stderr) == (0, "")
+    latents, names = load_latents(home / "between/latents.npz")
+    assert names == ["x_to_y_00", "x_to_y_01", "x_to_y_02"]
+    assert np.abs(latents).max() <= 1
+    np.testing.assert_allclose(latents[1], (latents[0] + latents[2]) / 2, atol=1e-6)
+    assert (latents[0] != latents[2]).any()
+
+
+def test_a_broken_file_is_reported_and_the_others_are_done(command, tiny_models, home):
+    (home / "bad.wav").write_text("no audio")
+    arguments = ("--method=encoder", "--to=one.npz", "--steps=2", "--quiet", "bad.wav", "two.npz", "x.wav")
+    result = command("edit_latents", *tiny_models, *arguments, cwd=home)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "bad.wav" in result.stderr
+    latents, names = load_latents(home / "out/edits/latents.npz")
+    assert names == [f"{name}_to_last_0{step}" for name in ("first", "second", "x") for step in (0, 1)]
+    np.testing.assert_array_equal(latents[1::2], np.repeat(draw_latents(1, 100, seed=1), 3, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--to=one.npz", "--direction=digit:3", "two.npz"], "--to, --direction: give one"),
+        (["--to=two.npz", "two.npz"], "--to=two.npz: 2 clips"),
+        (["--strength=far", "two.npz"], "--strength=far"),
+        (["--direction=digit:4", "two.npz"], "'4' is none of one, three"),
+        (["small.npz"], "small.npz: latents of 3, but the generator has 100"),
+        (["--probe=small_probe.npz", "two.npz"], "--probe: made for 3 latents"),
+        (["--method=encoder", "missing.wav"], "missing.wav: no such file"),
+    ],
+)
+def test_mistakes_end_in_one_line(command, tiny_models, home, arguments, words):
+    save_latents(home / "small.npz", np.zeros((1, 3)), ["a"])
+    save_probes(home / "small_probe.npz", {"digit": Probe(("one", "three"), np.eye(2, 3), np.zeros(2))})
+    before = sorted(home.rglob("*"))
+    result = command("edit_latents", *tiny_models, "--probe=probe.npz", "--quiet", *arguments, cwd=home)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert words in result.stderr
+    assert sorted(home.rglob("*")) == before

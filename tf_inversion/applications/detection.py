@@ -1,0 +1,120 @@
+"""Real or synthesized? Two answers.
+
+By features: a linear classifier on the inverter's features, trained on real and
+synthesized clips, as the paper's authors did later. It knows what synthesized
+clips of its training look like.
+
+By attribution: a clip that this generator made has a latent vector that makes
+it again, and `invert` finds it; no other clip has. It needs no training, tells
+which generator made a clip, and the latent vector is the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from tf_inversion.applications.features import inverter_features
+from tf_inversion.applications.probe import train_probe
+from tf_inversion.evaluation.metrics import PERFECT_DB
+from tf_inversion.generators.base import Generator
+from tf_inversion.inversion.methods import invert
+from tf_inversion.networks.inverter import Inverter
+
+#: A clip with a residual of at most this, in dB, is the generator's own.
+OWN_DB = -10.0
+
+
+def train_detector(
+    inverter: Inverter, real: np.ndarray, synthesized: np.ndarray, *, batch_size: int = 64
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Trains a linear classifier on the inverter's features of clips.
+
+    Args:
+      inverter: is left as it is.
+      real, synthesized: clips float32 [n, num_samples]; their levels do not matter.
+      batch_size: clips at once; bounds the memory.
+
+    Returns:
+      The function from clips [n, num_samples] to log-odds [n] of being synthesized.
+    """
+
+    def features(audio: np.ndarray) -> np.ndarray:
+        return inverter_features(inverter, audio, batch_size=batch_size)
+
+    labels = ["real"] * len(real) + ["synthesized"] * len(synthesized)
+    probe = train_probe(np.concatenate([features(real), features(synthesized)]), labels)
+    return lambda audio: np.subtract(*probe.logits(features(audio)).T[::-1])
+
+
+def residual_db(
+    audio: np.ndarray,
+    generator: Generator,
+    *,
+    starts: int = 2,
+    max_iterations: int = 40,
+    batch_size: int = 64,
+    seed: int = 0,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> np.ndarray:
+    """Returns what the generator can't explain of each clip, in dB of the clip's energy: float64 [n].
+
+    The level of a clip is recovered with its latents, as files and codecs change it. The residual of a
+    clip that is silent or not finite is 0 dB: nothing is explained.
+
+    Args:
+      audio: clips float32 [n, num_samples].
+      generator: that is asked about.
+      starts, max_iterations, batch_size, seed, progress: of `invert`; few iterations will do, since
+        the clips that take many are those of others.
+    """
+    result = invert(
+        audio,
+        generator,
+        "least_squares",
+        starts=starts,
+        max_iterations=max_iterations,
+        adjust=("gain",),
+        batch_size=batch_size,
+        seed=seed,
+        progress=progress,
+    )
+    energy = np.sum(np.square(audio, dtype=np.float64), 1)
+    error = np.sum(np.square(audio - result.audio, dtype=np.float64), 1)
+    ratio = np.divide(error, energy, out=np.ones_like(error), where=np.isfinite(error) & (energy > 0))
+    return 10 * np.log10(np.maximum(ratio, 10 ** (PERFECT_DB / 10)))
+
+
+def score_all(
+    clips: Mapping[str, np.ndarray],
+    detectors: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    degradations: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+    """Scores kinds of clips by detectors after each degradation.
+
+    Args:
+      clips: the kinds, float32 [n, num_samples] under their names.
+      detectors: clips [n, num_samples] -> scores [n], under their names; each is called once, with all.
+      degradations: clip [num_samples] -> clip [num_samples], under their names.
+
+    Returns:
+      (degradation, detector) -> kind -> scores [n].
+    """
+    parts = [(degradation, kind) for degradation in degradations for kind in clips]
+    degraded = [
+        np.stack([degradations[degradation](clip) for clip in clips[kind]]) for degradation, kind in parts
+    ]
+    ends = np.cumsum([len(audio) for audio in degraded])[:-1]
+    found = {(degradation, detector): {} for degradation in degradations for detector in detectors}
+    for detector, score in detectors.items():
+        for (degradation, kind), scores in zip(parts, np.split(score(np.concatenate(degraded)), ends)):
+            found[degradation, detector][kind] = scores
+    return found
+
+
+def roc_auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Returns the area under the ROC curve: 1 if all positive scores are larger, 0.5 by guessing."""
+    truth = np.repeat([1, 0], [len(positive), len(negative)])
+    return float(roc_auc_score(truth, np.concatenate([positive, negative])))

@@ -1,0 +1,181 @@
+"""What vectors tell of their clips: word, speaker, or real and synthesized, by logistic regression.
+
+Made for latent vectors, where each class of a probe is a direction to edit along (`editing.py`);
+the features of an inverter (`features.py`) are probed in the same way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from tf_inversion import errors, paths
+from tf_inversion.applications import retrieval
+from tf_inversion.audio.layouts import DIGITS
+from tf_inversion.generators.base import Generator
+
+#: The classes, and the function from clips float32 [b, num_samples] to their probabilities [b, classes].
+Listener = tuple[Sequence[str], Callable[[np.ndarray], np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """A linear classifier of vectors.
+
+    Attributes:
+      labels: the k classes.
+      coef, intercept: float32 [k, dim] and [k]; the logits of `vectors` are vectors @ coef.T + intercept.
+    """
+
+    labels: tuple[str, ...]
+    coef: np.ndarray
+    intercept: np.ndarray
+
+    def logits(self, vectors: np.ndarray) -> np.ndarray:
+        """Returns [n, k] for vectors [n, dim]."""
+        return vectors @ self.coef.T + self.intercept
+
+    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
+        """Returns [n, k] for vectors [n, dim]."""
+        return softmax(self.logits(vectors), axis=1)
+
+    def predict(self, vectors: np.ndarray) -> np.ndarray:
+        """Returns the likeliest label of each of vectors [n, dim]."""
+        return np.array(self.labels)[self.logits(vectors).argmax(1)]
+
+    def direction(self, label: str) -> np.ndarray:
+        """Returns the unit vector float32 [dim] along which a label's logit grows fastest.
+
+        Args:
+          label: one of `labels`; a digit may be written as a figure.
+
+        Raises:
+          InvalidArgumentError: if it is none.
+        """
+        name = DIGITS[int(label)] if label in set("0123456789") - set(self.labels) else label
+        if name not in self.labels:
+            raise errors.InvalidArgumentError(f"label: {label!r} is none of {', '.join(self.labels)}")
+        coef = self.coef[self.labels.index(name)]
+        return coef / np.linalg.norm(coef)
+
+
+def train_probe(vectors: np.ndarray, labels: Sequence[str]) -> Probe:
+    """Fits a probe by multinomial logistic regression on standardised components, L2 penalty of weight 1.
+
+    Args:
+      vectors: [n, dim].
+      labels: of each of them.
+
+    Raises:
+      InvalidArgumentError: if there are fewer than two classes.
+    """
+    if len(set(labels)) < 2:
+        raise errors.InvalidArgumentError(
+            f"labels: a probe needs two classes, but all {len(labels)} clips are of {len(set(labels))}"
+        )
+    scaler = StandardScaler().fit(vectors)
+    model = LogisticRegression(max_iter=1000).fit(scaler.transform(vectors), labels)
+    coef, intercept = model.coef_, model.intercept_
+    if len(coef) == 1:  # scikit-learn has one logit for two classes
+        coef, intercept = (np.concatenate([-x, x]) / 2 for x in (coef, intercept))
+    coef = coef / scaler.scale_
+    intercept = intercept - coef @ scaler.mean_
+    return Probe(tuple(map(str, model.classes_)), coef.astype(np.float32), intercept.astype(np.float32))
+
+
+def assess(
+    probe: Probe, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> dict[str, float]:
+    """Tells how well classes are told from vectors, by a probe and by the nearest neighbours.
+
+    Args:
+      probe: trained on `train`.
+      train: vectors [n, dim] and labels [n], among which neighbours are looked for.
+      test: the same of clips held out.
+
+    Returns:
+      num_train, num_test; accuracy, and its chance: the share of the class that is most frequent in
+      training; precision_at_1 and precision_at_5, and their chance: that of a random neighbour.
+    """
+    classes, counts = np.unique(train[1], return_counts=True)
+    shares = np.array([np.mean(test[1] == name) for name in classes])
+    return {
+        "num_train": len(train[1]),
+        "num_test": len(test[1]),
+        "accuracy": float(np.mean(probe.predict(test[0]) == test[1])),
+        "accuracy_chance": float(shares[counts.argmax()]),
+        "precision_at_1": retrieval.precision_at(1, *test, *train),
+        "precision_at_5": retrieval.precision_at(5, *test, *train),
+        "precision_chance": float(shares @ counts / len(train[1])),
+    }
+
+
+def listen(
+    generator: Generator,
+    latents: np.ndarray,
+    listeners: Mapping[str, Listener],
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Labels latents by what listeners hear in the generator's clips.
+
+    Args:
+      generator: z [b, latent_dim] -> audio [b, num_samples].
+      latents: float32 [n, latent_dim].
+      listeners: under the name of what they listen for.
+      batch_size: clips at once; bounds the memory.
+      progress: wraps the loop over batches.
+
+    Returns:
+      Under each name the labels [n] and their probabilities [n].
+    """
+    heard = {name: [] for name in listeners}
+    for start in progress(range(0, len(latents), batch_size)):
+        audio = generator(latents[start : start + batch_size]).numpy()
+        for name, (_, probabilities) in listeners.items():
+            heard[name].append(probabilities(audio))
+    answers = {name: np.concatenate(parts) for name, parts in heard.items()}
+    return {name: (np.array(listeners[name][0])[p.argmax(1)], p.max(1)) for name, p in answers.items()}
+
+
+def save_probes(path: str | os.PathLike, probes: Mapping[str, Probe]) -> None:
+    """Writes probes to an .npz file: <name>_labels, <name>_coef, <name>_intercept. Nothing is pickled."""
+    arrays = {}
+    for name, probe in probes.items():
+        arrays[f"{name}_labels"] = np.array(probe.labels, np.str_)
+        arrays[f"{name}_coef"], arrays[f"{name}_intercept"] = probe.coef, probe.intercept
+    with paths.writing(path) as unfinished:
+        np.savez(unfinished, **arrays)
+
+
+def load_probes(path: str | os.PathLike | None = None) -> dict[str, Probe]:
+    """Reads the probes of a file that `train_latent_probe` wrote; by default the embedded ones.
+
+    Raises:
+      ModelFileError: if there is none, or it is no such file.
+    """
+    path = path or paths.embedded("latent_probe.npz")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        names = [key.removesuffix("_labels") for key in arrays if key.endswith("_labels")]
+        probes = {
+            name: Probe(
+                tuple(arrays[f"{name}_labels"].tolist()), arrays[f"{name}_coef"], arrays[f"{name}_intercept"]
+            )
+            for name in names
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise errors.ModelFileError(f"{path}: not a file of probes that train_latent_probe wrote") from error
+    sizes = {probe.coef.shape == (len(probe.labels), probe.coef.shape[-1]) for probe in probes.values()}
+    if sizes != {True}:
+        raise errors.ModelFileError(f"{path}: not a file of probes that train_latent_probe wrote")
+    return probes
