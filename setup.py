@@ -22,6 +22,7 @@ COMMANDS = [
     "detect_synthetic",
     "export_inverter",
     "convert_tflite",
+    "explore_latents",
 ]
 
 setuptools.setup(

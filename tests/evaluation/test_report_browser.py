@@ -1,39 +1,14 @@
 """The report in a real browser: it plays, it sorts, and it asks nobody for anything."""
 
-import json
-import shutil
-
 import pytest
+from chromium import open_chromium, requests
 
 SECONDS = 16384 / 16000
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """Chromium without a window; its log and its network are recorded."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install selenium")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "disable-dev-shm-usage",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    chromium.set_script_timeout(20)
+    chromium = open_chromium(tmp_path_factory.mktemp("browser"))
     yield chromium
     chromium.quit()
 
@@ -47,9 +22,8 @@ def page(browser, report_pages):
     )  # what is far is not laid out
     yield browser
     assert [line["message"] for line in browser.get_log("browser")] == []
-    events = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
-    sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    urls = {request["request"]["url"] for request in sent if request["documentURL"].startswith("file:")}
+    sent = [request for request in requests(browser) if request["documentURL"].startswith("file:")]
+    urls = {request["request"]["url"] for request in sent}
     assert {url for url in urls if not url.startswith("data:")} <= {page.as_uri() for page in report_pages}
     assert report_pages[0].as_uri() in urls, "requests are seen"
 

@@ -86,6 +86,17 @@ def test_embedded_generator_is_recovered_exactly():
     assert np.abs(found.latents - latents).mean(1).max() < 5e-5
 
 
+def test_one_clip_alone_may_be_heard_by_its_spectrum():
+    """TensorFlow 2.17 crashed on the vectorised spectrum of a single clip."""
+    generator = load_generator()
+    latents = draw_latents(1, generator.latent_dim, seed=0)
+    objective = objectives.make("phase_free", generator)
+    start = np.zeros_like(latents)
+    found = gauss_newton.minimize(objective, generator(latents).numpy(), start, max_iterations=8)
+    before = objective.value(tf.constant(start), objective.targets(generator(latents), tf.constant(start)))
+    assert found.objective < 0.5 * before.numpy()
+
+
 def test_iterations_run_out_at_the_end_of_a_round(curved, curved_clips):
     latents, clips = curved_clips
     objective = objectives.make("synthesized", curved)

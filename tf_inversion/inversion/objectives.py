@@ -97,7 +97,14 @@ PRESETS = {
     "authors": {"real_part": 1.0, "waveform_mae": 1.0, "middle": 0.002},
     "synthesized": {"waveform": 1.0},
     "phase_free": {"log_mel": 1.0, "level": 1.0, "prior": 1.0},
-    "real": {"log_mel": 1.0, "perceptual": 0.3, "posterior": 10.0, "level": 1.0, "prior": 1.0},
+    "real": {
+        "log_mel": 1.0,
+        "log_magnitude": 1.0,
+        "perceptual": 0.3,
+        "posterior": 10.0,
+        "level": 1.0,
+        "prior": 1.0,
+    },
 }
 
 
@@ -267,7 +274,8 @@ def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
             bands, length // 2 + 1, sample_rate, 20.0, sample_rate / 2
         )
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-        mels = _rows(tf.math.log((power @ to_mel) * (4 / length) ** 2 + _MEL_FLOOR**2)) / math.log(100)
+        mels = tf.tensordot(power, to_mel, 1)  # a vectorised `@` of one clip crashes TensorFlow 2.17
+        mels = _rows(tf.math.log(mels * (4 / length) ** 2 + _MEL_FLOOR**2)) / math.log(100)
         parts.append(mels / math.sqrt(mels.shape[1]))
     count = sum(part.shape[1] for part in parts)
     return tf.concat(parts, 1) * math.sqrt(count / len(parts))

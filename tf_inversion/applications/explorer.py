@@ -1,0 +1,327 @@
+"""What the page of `explore_latents` does, without the page: clips in, latents found and moved, HTML out."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import io
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import scipy.io.wavfile
+import tensorflow as tf
+
+from tf_inversion import errors
+from tf_inversion.audio import files, mel
+from tf_inversion.audio.clips import SILENCE
+from tf_inversion.evaluation import figures
+from tf_inversion.evaluation.metrics import clip_metrics, judge_probabilities
+from tf_inversion.generators.base import Generator
+from tf_inversion.inversion import gauss_newton, methods
+from tf_inversion.latents import draw_latents
+from tf_inversion.networks.inverter import Inverter
+
+_LONGEST = 30.0  # seconds that are read of a file
+_ONSET = 0.03  # of the peak, -30 dB: where a recording begins,
+_BEFORE = 0.05  # and so many seconds before that
+_DPI = 150
+_NUMBERS = {
+    "nmse_db": ("nMSE", "{:.1f} dB", "squared error over the clip's energy; low is good"),
+    "log_mel_l1": ("mel L1", "{:.3f}", "difference of the log-mel spectrograms; 0 is best"),
+    "rms_ratio": ("RMS", "{:.2f}", "level out / in; 1 is best"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """What is inverted.
+
+    Attributes:
+      name: to call it by.
+      audio: float32 [num_samples].
+      latents: float32 [latent_dim] that made it, if they are known.
+    """
+
+    name: str
+    audio: np.ndarray
+    latents: np.ndarray | None = None
+
+
+class Found(NamedTuple):
+    """Latents [latent_dim] that a search has come to, in words how it stands, and whether it is done."""
+
+    latents: np.ndarray
+    status: str
+    done: bool = True
+
+
+class _StoppedError(Exception):
+    """Ends an inversion from within."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Models:
+    """What an exploration needs: the generator, and inverter, classifier and judge made for it."""
+
+    generator: Generator
+    inverter: Inverter
+    classifier: keras.Model
+    judge: keras.Model
+
+
+def load_clip(path: str, generator: Generator, peak: float = 0.0) -> tuple[Clip, str]:
+    """Reads a file as one clip; of a longer one the first slice after the silence that it begins with.
+
+    Args:
+      path: an audio file, of which 30 seconds are read.
+      generator: whose clips are as long.
+      peak: scale the clip to this largest magnitude; 0 for none.
+
+    Returns:
+      The clip, and in a line what was done to it.
+
+    Raises:
+      AudioFileError: if it can't be read or is silent.
+    """
+    rate, length = generator.sample_rate, generator.num_samples
+    name = Path(path).stem
+    try:
+        with files.opened(path) as sound:
+            seconds = sound.frames / sound.samplerate
+            samples = files.averaged(sound, int(_LONGEST * sound.samplerate))
+            samples = files.resample(samples, sound.samplerate, rate)
+    except errors.AudioFileError as error:
+        raise errors.AudioFileError(str(error).replace(str(path), Path(path).name)) from error
+    note = f"{name}: {seconds:.2f} s"
+    if len(samples) > length:
+        levels = np.abs(samples)
+        onset = max(0, int(np.argmax(levels > _ONSET * levels.max()) - _BEFORE * rate))
+        samples = samples[onset:]
+        note += f"; of it the {length / rate:.2f} s from {onset / rate:.2f} s on"
+    samples = np.pad(samples[:length], (0, max(0, length - len(samples))))
+    level = np.abs(samples).max()
+    if level <= SILENCE:
+        raise errors.AudioFileError(f"{name}: is silent; choose another clip or record it again, louder")
+    if peak:
+        samples = samples * (peak / level)
+    return Clip(name, samples.astype(np.float32)), note
+
+
+def draw_clip(generator: Generator, seed: int) -> Clip:
+    """Returns the clip of a random latent vector."""
+    (latents,) = draw_latents(1, generator.latent_dim, seed)
+    return Clip(f"random_{seed}", synthesize(generator, latents), latents)
+
+
+def synthesize(generator: Generator, latents: np.ndarray) -> np.ndarray:
+    """Returns the audio [num_samples] of latents [latent_dim]."""
+    return generator(latents[None]).numpy()[0]
+
+
+def search(
+    models: Models, audio: np.ndarray, method: str, max_iterations: int, stop: threading.Event
+) -> Iterator[Found]:
+    """Inverts a clip and yields how the search stands after each round; what comes last is the answer.
+
+    Args:
+      models: to invert with.
+      audio: float32 [num_samples].
+      method: a name in `methods.METHODS`.
+      max_iterations: of the refinement.
+      stop: ends the search after the round in which it is set; the answer is then what that round had.
+    """
+    rounds: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
+    began = time.perf_counter()
+
+    def watch(latents: np.ndarray) -> None:
+        rounds.put(latents[0].copy())
+        if stop.is_set():
+            raise _StoppedError
+
+    def told(status: str) -> str:
+        return f"{method}: {status}, {time.perf_counter() - began:.1f} s"
+
+    chosen = methods.METHODS[method]
+    if chosen.init == "encoder" and chosen.refine != "none":
+        (start,) = models.inverter.encode(audio[None]).numpy()
+        yield Found(start, told("starting from the encoder's answer"), done=False)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(
+            methods.invert,
+            audio,
+            models.generator,
+            method,
+            inverter=models.inverter,
+            classifier=models.classifier,
+            max_iterations=max_iterations,
+            watch=watch,
+        )
+        answer.add_done_callback(lambda _: rounds.put(None))
+        count = 0
+        try:
+            while (latents := rounds.get()) is not None:
+                count, last = count + 1, latents
+                if rounds.empty():  # whoever looks is slower than the search
+                    yield Found(latents, told(f"searching, round {count}"), done=False)
+            result = answer.result()
+            steps = f" after {result.steps[0]} iterations" if result.steps[0] else ""
+            yield Found(result.latents[0], told(f"{result.status[0]}{steps}"))
+        except _StoppedError:
+            yield Found(last, told(f"stopped after round {count}"))
+        finally:
+            stop.set()  # if nobody listens any more
+
+
+def audible_directions(
+    generator: Generator, latents: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the directions in which the log-mel spectrogram changes most around a latent vector.
+
+    They are the first right-singular vectors of the Jacobian of the spectrogram in dB, each turned so
+    that it leads to louder clips.
+
+    Args:
+      generator: z [b, latent_dim] -> audio [b, num_samples].
+      latents: float32 [latent_dim].
+      count: how many, at most latent_dim.
+
+    Returns:
+      Unit vectors float32 [count, latent_dim], and by how many dB (root mean square over the
+      spectrogram) each changes the clip per unit of length: [count].
+    """
+    tangents = _spectrum_jacobian(generator)(tf.constant(latents)).numpy().astype(np.float64)
+    energies, vectors = np.linalg.eigh(tangents @ tangents.T)
+    directions = vectors[:, ::-1][:, :count].T
+    directions = directions * np.where(directions @ tangents.sum(1) < 0, -1, 1)[:, None]
+    strengths = np.sqrt(np.maximum(energies[::-1][:count], 0) / tangents.shape[1])
+    return directions.astype(np.float32), strengths
+
+
+@functools.lru_cache(maxsize=8)
+def _spectrum_jacobian(generator: Generator) -> Callable:
+    """Returns the function from latents [latent_dim] to d dB / d z, [latent_dim, frames * bands]."""
+
+    @tf.function
+    def tangents(z: tf.Tensor) -> tf.Tensor:
+        of_audio = gauss_newton.jacobian(generator, z[None])[0]
+        # Through the spectrum as a batch: TensorFlow 2.17 crashes on a vectorised matrix product of one clip.
+        audio = tf.repeat(generator(z[None]), z.shape[0], 0)
+        with tf.autodiff.ForwardAccumulator(audio, of_audio) as accumulator:
+            decibels = 20 * mel.log_mel(audio, generator.sample_rate)
+        return tf.reshape(accumulator.jvp(decibels), [z.shape[0], -1])
+
+    return tangents
+
+
+def edit(
+    base: np.ndarray, other: np.ndarray, blend: float, directions: np.ndarray, amounts: np.ndarray
+) -> np.ndarray:
+    """Returns latents [latent_dim] between two clips and moved along directions.
+
+    No component leaves [-1, 1], from which latents are drawn, further than it has without the move.
+
+    Args:
+      base, other: latents [latent_dim] of the two clips.
+      blend: 0 for the first of them, 1 for the second.
+      directions: [k, latent_dim].
+      amounts: how far to go along each, [k].
+    """
+    blended = base + blend * (other - base)
+    bound = np.maximum(1, np.abs(blended))
+    return np.clip(blended + amounts @ directions, -bound, bound).astype(np.float32)
+
+
+def show(models: Models, clip: Clip, latents: np.ndarray | None, status: str, play: bool = False) -> str:
+    """Returns HTML: players, pictures and figures of a clip beside what its latents make.
+
+    It holds all it shows: audio as WAV, the picture as PNG, and the files to save.
+
+    Args:
+      models: the generator makes the result, the judge hears both.
+      clip: the original.
+      latents: float32 [latent_dim] of the result; None if there is none yet.
+      status: a line on how it came about.
+      play: start the result's player.
+    """
+    rate = models.generator.sample_rate
+    versions = {"original": clip.audio}
+    if latents is not None:
+        versions["result"] = synthesize(models.generator, latents)
+    words = [_word(models.judge, audio) for audio in versions.values()]
+    players = "".join(
+        f"<figure><figcaption><b>{version}</b> &ldquo;{escape(word)}&rdquo; "
+        f"<small>{sure:.0%}</small></figcaption>"
+        f"<audio controls {'autoplay' if play and version == 'result' else ''} "
+        f'aria-label="{version}" src="{_data_uri("audio/wav", _wav(audio, rate))}"></audio></figure>'
+        for (version, audio), (word, sure) in zip(versions.items(), words)
+    )
+    picture = (
+        f'<img src="{_data_uri("image/png", _picture(versions, rate))}" '
+        f'alt="Waveform and log-mel spectrogram of {" and ".join(versions)}">'
+    )
+    numbers = saving = ""
+    if latents is not None:
+        numbers = f"<dl>{_numbers(clip, versions['result'], latents, rate)}</dl>"
+        saving = _downloads(clip.name, versions["result"], latents, rate)
+    return (
+        f'<p role="status">{escape(status)}</p><div class="players">{players}</div>{picture}{numbers}{saving}'
+    )
+
+
+def _word(judge: keras.Model, audio: np.ndarray) -> tuple[str, float]:
+    """Returns the word that the judge hears, and how surely."""
+    (probabilities,) = judge_probabilities(judge, audio[None])
+    return judge.label_names[probabilities.argmax()], float(probabilities.max())
+
+
+def _numbers(clip: Clip, audio: np.ndarray, latents: np.ndarray, rate: int) -> str:
+    distances = clip_metrics(clip.audio[None], audio[None], rate)
+    lines = []
+    for key, (label, template, meaning) in _NUMBERS.items():
+        value = distances[key][0]
+        lines.append((label, template.format(value) if np.isfinite(value) else "-", meaning))
+    if clip.latents is not None:
+        error = np.abs(latents - clip.latents).mean()
+        lines.append(("z error", f"{error:.2g}", "mean distance from the latents that made the clip"))
+    return "".join(
+        f'<div title="{meaning}"><dt>{label}</dt><dd>{value}</dd></div>' for label, value, meaning in lines
+    )
+
+
+def _downloads(name: str, audio: np.ndarray, latents: np.ndarray, rate: int) -> str:
+    archive = io.BytesIO()
+    np.savez(archive, latents=latents[None], names=np.array([name]))  # as `save_latents` does
+    links = {
+        f"{name}.npz": ("z", _data_uri("application/octet-stream", archive.getvalue())),
+        f"{name}.wav": ("WAV", _data_uri("audio/wav", _wav(audio, rate))),
+    }
+    items = (
+        f'<a download="{escape(file)}" href="{uri}">Save {text}</a>' for file, (text, uri) in links.items()
+    )
+    return f'<p class="saving">{" ".join(items)}</p>'
+
+
+def _picture(versions: dict[str, np.ndarray], rate: int) -> bytes:
+    buffer = io.BytesIO()
+    columns = {version: audio[None] for version, audio in versions.items()}
+    figures.reconstructions(columns, rate, "").savefig(buffer, format="png", dpi=_DPI)
+    return buffer.getvalue()
+
+
+def _wav(audio: np.ndarray, rate: int) -> bytes:
+    buffer = io.BytesIO()
+    scipy.io.wavfile.write(buffer, rate, np.rint(np.clip(audio, -1, 1) * 32767).astype(np.int16))
+    return buffer.getvalue()
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
