@@ -214,7 +214,8 @@ def provenance(**more: object) -> dict[str, str]:
 
     models = ("generator", "inverter", "classifier", "judge")
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        # The name of a file need not be text.
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]).encode(errors="replace").decode(),
         "versions": f"tf-inversion {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
         **{name: flags.FLAGS[name].value or "embedded" for name in models},
         "seed": str(flags.FLAGS.seed),

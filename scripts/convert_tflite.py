@@ -118,6 +118,8 @@ def main(arguments: list[str]) -> None:
 
 def _check_choice(flag: str) -> None:
     choices = FLAGS[flag].default
+    if not FLAGS[flag].value:
+        raise errors.InvalidArgumentError(f"--{flag}: is empty; choose from {', '.join(choices)}")
     for name in FLAGS[flag].value:
         if name not in choices:
             raise errors.InvalidArgumentError(f"--{flag}: {name!r} is none of {', '.join(choices)}")

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
 def _detect(folder, arguments: list[str], generator, ways) -> int:
     from tf_inversion import paths
     from tf_inversion.applications.detection import OWN_DB
-    from tf_inversion.audio.clips import load_clips
+    from tf_inversion.audio.clips import SILENCE, load_clips
     from tf_inversion.audio.layouts import audio_files
     from tf_inversion.evaluation.per_clip import write_csv
 
@@ -81,6 +81,8 @@ def _detect(folder, arguments: list[str], generator, ways) -> int:
         residual = scores["attribution"][i]
         own = residual <= threshold
         told = f"{'' if own else 'not '}synthesized by this generator: residual {residual:.0f} dB"
+        if abs(clips.audio[i]).max() <= SILENCE:
+            told = "silent, which tells nothing"
         rows.append({"name": name, "residual_db": float(residual), "own": int(own)})
         if "features" in scores:
             odds = float(scores["features"][i])

@@ -13,7 +13,7 @@ OUTPUT_DIR/<clip>.wav and their latents.npz, and tells what the judge hears.
 
 from __future__ import annotations
 
-import math
+import re
 from pathlib import Path
 
 from absl import flags
@@ -37,6 +37,9 @@ flags.DEFINE_list(
     "strength", ["0", "2", "4"], "How far to move, each a clip. Latents themselves are about 5.8 long."
 )
 flags.DEFINE_string("probe", None, "Probes of train_latent_probe. Default: the embedded ones.")
+
+_MOST = 1000  # as a strength, far beyond the border
+_LONGEST_NAME = 100  # of a clip in the name of a file
 
 
 def main(arguments: list[str]) -> int:
@@ -65,20 +68,22 @@ def main(arguments: list[str]) -> int:
     invert = _inversion(generator)
     clips, unreadable = _latents(arguments or [str(paths.embedded("speech"))], generator, invert)
     if not clips:
+        if not unreadable:
+            raise errors.InvalidArgumentError("no clips: what was given holds none")
         return 1
     if FLAGS.to:
         ends, _ = _latents([FLAGS.to], generator, invert)
         if len(ends) != 1:
             raise errors.InvalidArgumentError(f"--to={FLAGS.to}: {len(ends)} clips; give a readable one")
         ((end_name, end),) = ends.items()
-    edits = {}
+    edits, way = {}, re.sub(r"\W", "_", FLAGS.direction)
     for name, start in clips.items():
         if FLAGS.to:
             for step, z in enumerate(editing.interpolate(start, end, FLAGS.steps)):
                 edits[f"{name}_to_{end_name}_{step:02d}"] = z
         else:
             for strength, z in zip(strengths, editing.move(start, direction, strengths)):
-                edits[f"{name}_{FLAGS.direction.replace(':', '_')}_{strength:+g}"] = z
+                edits[f"{name}_{way}_{strength:+g}"] = z
     lines = [["clip", "the judge hears", "probability"]]
     latents = np.stack([*edits.values()])
     for name, audio in zip(edits, synthesize(generator, latents, batch_size=FLAGS.batch_size)):
@@ -97,9 +102,15 @@ def _strengths() -> list[float]:
         strengths = [float(text) for text in FLAGS.strength]
     except ValueError:
         strengths = []
-    if not strengths or not all(map(math.isfinite, strengths)):
+    shown = {f"{strength:+g}" for strength in strengths}
+    if (
+        not strengths
+        or not all(abs(strength) <= _MOST for strength in strengths)
+        or len(shown) < len(strengths)
+    ):
         raise errors.InvalidArgumentError(
-            f"--strength={','.join(FLAGS.strength)}: give numbers, with commas between them"
+            f"--strength={','.join(FLAGS.strength)}: give different numbers up to {_MOST}, with commas "
+            "between them"
         )
     return strengths
 
@@ -128,11 +139,15 @@ def _inversion(generator):
 
 def _latents(patterns: list[str], generator, invert):
     """Returns the latents [latent_dim] of clips by name, and whether a file was unreadable."""
-    from tf_inversion.audio.clips import load_clips
+    from tf_inversion.audio.clips import load_clips, unused_name
     from tf_inversion.audio.layouts import audio_files
     from tf_inversion.latents import load_latents
 
-    found, latents = audio_files(patterns), {}
+    found, latents, taken = audio_files(patterns), {}, set()
+
+    def add(names, rows):
+        latents.update((unused_name(name[:_LONGEST_NAME], taken), row) for name, row in zip(names, rows))
+
     for path in found:
         if path.endswith(".npz"):
             rows, names = load_latents(path)
@@ -140,13 +155,13 @@ def _latents(patterns: list[str], generator, invert):
                 raise errors.InvalidArgumentError(
                     f"{path}: latents of {rows.shape[1]}, but the generator has {generator.latent_dim}"
                 )
-            latents.update(zip((Path(name).name for name in names), rows))  # whatever they are called
+            add((Path(name).name for name in names), rows)  # whatever they are called
     audio = [path for path in found if not path.endswith(".npz")]
     if not audio:
         return latents, False
     clips = load_clips(audio, generator.num_samples, generator.sample_rate, FLAGS.peak or 0.0)
     if clips.names:
-        latents.update(zip(clips.names, invert(clips.audio)))
+        add(clips.names, invert(clips.audio))
     return latents, bool(clips.report.unreadable)
 
 

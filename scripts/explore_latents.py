@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -54,6 +55,14 @@ def main(arguments: list[str]) -> None:
 
 def _serve(explorer_page) -> None:
     """Serves the page until Ctrl-C."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((FLAGS.host, FLAGS.port))
+        except OSError as error:
+            raise errors.InvalidArgumentError(
+                f"--host={FLAGS.host} --port={FLAGS.port}: can't listen there ({error.strerror})"
+            ) from error
     from tf_inversion import paths
     from tf_inversion.applications.explorer import Models
     from tf_inversion.audio.layouts import audio_files

@@ -49,7 +49,7 @@ def _read(path: Path) -> list[dict[str, float]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-        if not rows or "epoch" not in rows[0]:
+        if not rows or "epoch" not in rows[0] or not rows[0].keys() - {"epoch", "seconds"}:
             raise ValueError
     except (ValueError, TypeError, csv.Error) as error:
         raise errors.InvalidArgumentError(f"{path}: not the history of a training") from error

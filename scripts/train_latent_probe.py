@@ -75,10 +75,12 @@ def main(arguments: list[str]) -> None:
     sets = {}  # name of a probe -> training and held-out clips, each latents and labels
     if FLAGS.data_dir:
         splits = [_recordings(split, generator, inverter, classifier) for split in ("train", "test")]
-        for name in splits[0][2]:
+        for name, values in splits[0][2].items():
+            if name not in splits[1][2] or len(set(values)) < 2:  # nothing to test on, or to tell
+                continue
             sets[f"clip_{name}"] = [(latents, labels[name]) for _, latents, labels in splits]
         audio, _, labels = splits[0]
-        if "speaker" in labels:
+        if "clip_speaker" in sets:
             voices = train_probe(inverter_features(inverter, audio, **batch_size), labels["speaker"])
             listeners["speaker"] = (
                 voices.labels,
@@ -112,6 +114,11 @@ def _recordings(split: str, generator, inverter, classifier):
         latents, names = load_latents(FLAGS.latents)
         row = {name: i for i, name in enumerate(names)}
         found = found.pick(i for i, path in enumerate(found.paths) if Path(path).stem in row)
+        stems = [Path(path).stem for path in found.paths]
+        if len(set(stems)) < len(stems):
+            raise errors.DatasetError(
+                f"{FLAGS.data_dir}: clips of one name; --latents can't tell which is whose"
+            )
         if not len(found):
             raise errors.DatasetError(f"{FLAGS.latents}: of no clip in the {split} split of {FLAGS.data_dir}")
     order = np.random.default_rng(FLAGS.seed).permutation(len(found))

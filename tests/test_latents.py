@@ -60,6 +60,8 @@ def test_other_files_are_no_latents(tmp_path):
     np.savez(tmp_path / "nameless.npz", latents=np.zeros((2, 3)))
     save_latents(tmp_path / "fewer.npz", np.zeros((2, 3)), ["one"])
     save_latents(tmp_path / "nan.npz", np.full((1, 3), np.nan), ["one"])
-    for name in ("missing", "text", "nameless", "fewer", "nan"):
+    np.savez(tmp_path / "numbers.npz", latents=np.zeros((2, 3)), names=[1, 2])
+    np.savez(tmp_path / "one.npz", latents=np.zeros((2, 3)), names="ab")
+    for name in ("missing", "text", "nameless", "fewer", "nan", "numbers", "one"):
         with pytest.raises(errors.InvalidArgumentError, match=f"{name}.npz: "):
             load_latents(tmp_path / f"{name}.npz")

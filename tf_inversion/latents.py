@@ -51,11 +51,13 @@ def load_latents(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            latents, names = file["latents"].astype(np.float32), file["names"].tolist()
+            latents, names = file["latents"].astype(np.float32), file["names"]
+            if names.ndim != 1 or names.dtype.kind != "U":
+                raise ValueError("names")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise errors.InvalidArgumentError(
             f"{path}: not a latents file (.npz, `latents` and `names`)"
         ) from error
     if latents.ndim != 2 or len(latents) != len(names) or not np.isfinite(latents).all():
         raise errors.InvalidArgumentError(f"{path}: its latents are not a finite row for each of its names")
-    return latents, names
+    return latents, names.tolist()

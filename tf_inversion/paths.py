@@ -33,7 +33,7 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a path beside `path` to write to, renamed into it at the end.
 
     Works for a file or a folder. If the block raises, nothing is left behind
-    and what was at `path` before is still there.
+    and what was at `path` before is still there. A file does not replace a folder.
     """
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +42,8 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield folder / path.name
         if path.is_dir():
+            if not (folder / path.name).is_dir():
+                raise IsADirectoryError(f"{path}: is a folder")
             os.replace(path, folder / "previous")
         os.replace(folder / path.name, path)
     finally:

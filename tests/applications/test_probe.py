@@ -126,6 +126,10 @@ def test_other_files_are_refused(tmp_path):
     np.savez(
         tmp_path / "pickled.npz", a_labels=np.array([{}]), a_coef=np.zeros((1, 3)), a_intercept=np.zeros(1)
     )
-    for name in ("missing", "text", "other", "half", "short", "pickled"):
+    nan = {"a_labels": ["a", "b"], "a_coef": np.full((2, 3), np.nan), "a_intercept": np.zeros(2)}
+    np.savez(tmp_path / "nan.npz", **nan)
+    np.savez(tmp_path / "flat.npz", **{**nan, "a_coef": np.float32(1)})
+    np.savez(tmp_path / "numbers.npz", **{**nan, "a_labels": [1, 2], "a_coef": np.zeros((2, 3))})
+    for name in ("missing", "text", "other", "half", "short", "pickled", "nan", "flat", "numbers"):
         with pytest.raises(errors.ModelFileError, match=f"{name}.npz: not a file of probes"):
             load_probes(tmp_path / f"{name}.npz")

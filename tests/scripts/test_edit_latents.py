@@ -47,6 +47,17 @@ def test_moves_along_a_direction(command, tiny_models, home):
     )
 
 
+def test_clips_of_one_name_and_of_a_long_one_are_all_there(command, tiny_models, home):
+    latents = draw_latents(3, 100, seed=0)
+    save_latents(home / "names.npz", latents, ["a", "a", 300 * "b"])
+    arguments = ("--probe=probe.npz", "--strength=0", "--quiet", "names.npz")
+    result = command("edit_latents", *tiny_models, *arguments, cwd=home)
+    assert (result.returncode, result.stderr) == (0, "")
+    edited, names = load_latents(home / "out/edits/latents.npz")
+    np.testing.assert_allclose(edited, latents)
+    assert names == [f"{name}_digit_3_+0" for name in ("a", "a_2", 100 * "b")]
+
+
 def test_interpolates_between_recordings(command, tiny_models, home):
     arguments = ("--method=encoder", "--to=y.wav", "--steps=3", "--quiet", "--output_dir=between", "x.wav")
     result = command("edit_latents", *tiny_models, *arguments, cwd=home)
@@ -76,6 +87,8 @@ def test_a_broken_file_is_reported_and_the_others_are_done(command, tiny_models,
         (["--to=one.npz", "--direction=digit:3", "two.npz"], "--to, --direction: give one"),
         (["--to=two.npz", "two.npz"], "--to=two.npz: 2 clips"),
         (["--strength=far", "two.npz"], "--strength=far"),
+        (["--strength=1,1.0", "two.npz"], "--strength=1,1.0: give different numbers"),
+        (["none.npz"], "no clips"),
         (["--direction=digit:4", "two.npz"], "'4' is none of one, three"),
         (["small.npz"], "small.npz: latents of 3, but the generator has 100"),
         (["--probe=small_probe.npz", "two.npz"], "--probe: made for 3 latents"),
@@ -84,6 +97,7 @@ def test_a_broken_file_is_reported_and_the_others_are_done(command, tiny_models,
 )
 def test_mistakes_end_in_one_line(command, tiny_models, home, arguments, words):
     save_latents(home / "small.npz", np.zeros((1, 3)), ["a"])
+    save_latents(home / "none.npz", np.zeros((0, 100)), [])
     save_probes(home / "small_probe.npz", {"digit": Probe(("one", "three"), np.eye(2, 3), np.zeros(2))})
     before = sorted(home.rglob("*"))
     result = command("edit_latents", *tiny_models, "--probe=probe.npz", "--quiet", *arguments, cwd=home)

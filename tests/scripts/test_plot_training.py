@@ -7,13 +7,13 @@ HISTORY = "epoch,loss,validation/loss,validation/score,seconds\n1,2.0,3.0,0.1,9\
 
 
 def test_writes_both_pictures_into_the_folder(command, tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run/history.csv").write_text(HISTORY)
-    result = command("plot_training", "run", cwd=tmp_path)
+    (tmp_path / "run$_{$").mkdir()
+    (tmp_path / "run$_{$/history.csv").write_text(HISTORY)
+    result = command("plot_training", "run$_{$", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "run/training.png" in result.stdout
-    assert image.imread(tmp_path / "run/training.png").std() > 0.01
-    assert "<svg" in (tmp_path / "run/training.svg").read_text()
+    assert "run$_{$/training.png" in result.stdout
+    assert image.imread(tmp_path / "run$_{$/training.png").std() > 0.01
+    assert "<svg" in (tmp_path / "run$_{$/training.svg").read_text()
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,17 @@ def test_writes_both_pictures_into_the_folder(command, tmp_path):
         (["empty"], "empty/history.csv: not there"),
         (["torn"], "torn/history.csv: not the history"),
         (["other"], "other/history.csv: not the history"),
+        (["bare"], "bare/history.csv: not the history"),
         (["--output_dir=torn/history.csv", "good"], "--output_dir"),
     ],
 )
 def test_mistakes_end_in_one_line(command, tmp_path, arguments, words):
-    for name, text in {"torn": HISTORY + "3,0.", "other": "a,b\n1,2\n", "good": HISTORY}.items():
+    for name, text in {
+        "torn": HISTORY + "3,0.",
+        "other": "a,b\n1,2\n",
+        "bare": "epoch\n1\n",
+        "good": HISTORY,
+    }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "history.csv").write_text(text)
     (tmp_path / "empty").mkdir()

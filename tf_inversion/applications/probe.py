@@ -175,7 +175,16 @@ def load_probes(path: str | os.PathLike | None = None) -> dict[str, Probe]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise errors.ModelFileError(f"{path}: not a file of probes that train_latent_probe wrote") from error
-    sizes = {probe.coef.shape == (len(probe.labels), probe.coef.shape[-1]) for probe in probes.values()}
-    if sizes != {True}:
+    if not probes or not all(map(_is_sound, probes.values())):
         raise errors.ModelFileError(f"{path}: not a file of probes that train_latent_probe wrote")
     return probes
+
+
+def _is_sound(probe: Probe) -> bool:
+    count = len(probe.labels)
+    return (
+        probe.coef.ndim == 2
+        and len(probe.coef) == count == len(np.ravel(probe.intercept))
+        and bool(np.isfinite(probe.coef).all() and np.isfinite(probe.intercept).all())
+        and all(isinstance(label, str) for label in probe.labels)
+    )

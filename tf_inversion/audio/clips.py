@@ -222,9 +222,11 @@ def load_clips(
 
     dataset = tf.data.Dataset.range(len(clips)).map(slices, num_parallel_calls=tf.data.AUTOTUNE)
     for path, parts in zip(clips.paths, dataset.as_numpy_iterator()):
-        name = _unused(Path(path).stem, taken)
+        name = unused_name(Path(path).stem, taken)
         audio += list(parts)
-        names += [_unused(f"{name}_{k:04d}", taken) for k in range(len(parts))] if len(parts) > 1 else [name]
+        names += (
+            [unused_name(f"{name}_{k:04d}", taken) for k in range(len(parts))] if len(parts) > 1 else [name]
+        )
         origins += [path] * len(parts)
     return LoadedClips(np.array(audio, np.float32).reshape(-1, num_samples), names, origins, clips.report)
 
@@ -272,7 +274,7 @@ def _fit(samples: tf.Tensor, num_samples: int, peak: float) -> tf.Tensor:
     return tf.where(largest > SILENCE, samples * (peak / largest), samples)
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def unused_name(name: str, taken: set[str]) -> str:
     """Returns the name, with a number behind it if it is taken, and takes it."""
     candidate, number = name, 1
     while candidate in taken:

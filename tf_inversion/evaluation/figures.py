@@ -34,7 +34,7 @@ def spectrogram_grid(audio: np.ndarray, sample_rate: int, title: str) -> Figure:
     images = decibels(audio, sample_rate)
     rows = -(-len(images) // _COLUMNS)
     figure = Figure(figsize=(1.5 * _COLUMNS, 1.5 * rows + 0.4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     for axes, image in zip(figure.subplots(rows, _COLUMNS, squeeze=False).flat, images):
         axes.imshow(image, origin="lower", aspect="auto", vmin=DECIBELS[0], vmax=DECIBELS[1], cmap=COLORS)
     for axes in figure.axes:
@@ -67,7 +67,7 @@ def reconstructions(versions: Mapping[str, np.ndarray], sample_rate: int, title:
     audio = np.nan_to_num(np.stack(list(versions.values()), 1), nan=0.0, posinf=0.0, neginf=0.0)
     num_clips, num_versions, num_samples = audio.shape
     figure = Figure(figsize=(0.6 + 2.4 * num_versions, 0.5 + 2.6 * num_clips), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     grid = figure.subplots(
         2 * num_clips, num_versions, squeeze=False, sharex=True, height_ratios=[2, 3] * num_clips
     )
@@ -94,7 +94,7 @@ def reconstructions(versions: Mapping[str, np.ndarray], sample_rate: int, title:
             spectrum.set(xlabel="", ylabel="Hz", xlim=(0, num_samples / sample_rate))
             spectrum.label_outer()
     for axes, name in zip(grid[0], versions):
-        axes.set_title(name, fontsize="medium")
+        axes.set_title(name, fontsize="medium", parse_math=False)
     for axes in grid[-1]:
         axes.set_xlabel("seconds")
     return figure
@@ -108,7 +108,7 @@ def distributions(rows: Mapping[str, Sequence[Mapping]], title: str) -> Figure:
       title: of the figure.
     """
     figure = Figure(figsize=(11, 1.2 + 0.45 * len(rows)), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     rng = np.random.default_rng(0)
     for axes, (key, label) in zip(figure.subplots(1, len(_METRICS), sharey=True), _METRICS.items()):
         for y, clips in enumerate(rows.values()):
@@ -141,7 +141,7 @@ def training_curves(history: Mapping[str, np.ndarray], title: str) -> Figure:
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
     figure = Figure(figsize=(3.8 * columns, 0.5 + 2.4 * lines), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     grid = figure.subplots(lines, columns, squeeze=False, sharex=True).flat
     for axes, name in zip(grid, names):
         for key, label, color in ((name, "training", "C0"), (f"validation/{name}", "validation", "C1")):
@@ -149,7 +149,7 @@ def training_curves(history: Mapping[str, np.ndarray], title: str) -> Figure:
                 axes.plot(epoch, history[key], ".-" if len(epoch) < 20 else "-", label=label, color=color)
         if "validation/loss" in history:
             axes.axvline(epoch[np.argmin(history["validation/loss"])], color="0.6", linestyle=":", zorder=0)
-        axes.set_title(name, fontsize="medium")
+        axes.set_title(name, fontsize="medium", parse_math=False)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     for axes in list(figure.axes)[len(names) :]:
