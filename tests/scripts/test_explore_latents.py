@@ -39,6 +39,8 @@ def test_serves_on_this_machine_and_leaves_nothing_behind(tiny_models, free_port
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         assert running.stdout.readline() == f"http://127.0.0.1:{free_port}/  (Ctrl-C ends it)\n"
