@@ -33,7 +33,8 @@ class Countdown:
         zeros = tf.zeros(len(z), tf.int32)
         return State(z, targets["rounds"][:, 0], zeros, zeros + 1, zeros)
 
-    def advance(self, state, targets):
+    def advance(self, state, targets, limits, max_iterations):
+        np.testing.assert_allclose([*limits, max_iterations], [0.1, 0.2, 7])
         np.testing.assert_array_equal(state.z, targets["number"])
         self.worked.append(state.z[:, 0].numpy().astype(int).tolist())
         value = state.value - 1
@@ -45,7 +46,8 @@ def run(needed, batch_size):
     diary, n = Countdown(), len(needed)
     clips = np.array(needed, np.float32)[:, None]
     start = np.arange(n, dtype=np.float32)[:, None]
-    outcome = rounds.minimize(diary, clips, start, diary.begin, diary.advance, batch_size)
+    options = {"max_iterations": 7, "tolerance": 0.1, "goal": 0.2, "batch_size": batch_size}
+    outcome = rounds.minimize(diary, clips, start, diary.begin, diary.advance, **options)
     return diary, outcome
 
 
@@ -79,3 +81,13 @@ def test_a_member_that_is_not_finite_leaves_as_failed():
     diary, outcome = run([np.nan, 3], batch_size=2)
     assert diary.worked == [[0, 1], [1], [1]]
     assert list(outcome.status) == [rounds.FAILED, rounds.CONVERGED]
+
+
+def test_who_watches_sees_the_latents_at_work():
+    seen, done = [], []
+    diary, clips = Countdown(), np.array([[2.0], [1.0]], np.float32)
+    options = {"max_iterations": 7, "tolerance": 0.1, "goal": 0.2, "finished": done.append}
+    watch = {"watch": lambda z: seen.append(z[:, 0].tolist())}
+    rounds.minimize(diary, clips, clips, diary.begin, diary.advance, **options, **watch)
+    assert seen == [[2.0, 1.0], [2.0]]
+    assert done == [1, 1]

@@ -33,13 +33,9 @@ def minimize(
     clips: np.ndarray,
     start: np.ndarray,
     *,
-    max_iterations: int,
     tolerance: float = TOLERANCE,
-    goal: float = 0.0,
     seed: int = 0,
-    batch_size: int = 64,
-    finished: Callable[[int], object] | None = None,
-    watch: Callable[[np.ndarray], object] | None = None,
+    **options,
 ) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts; components that leave [-1, 1] are drawn anew.
 
@@ -47,17 +43,8 @@ def minimize(
     lowered the best objective so far by less than the share `tolerance`. The best latents seen are returned.
     """
     begin, advance = _compiled(objective)
-    limits = tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations), tf.constant(seed)
-    return rounds.minimize(
-        objective,
-        clips,
-        start,
-        begin,
-        lambda state, targets: advance(state, targets, *limits),
-        batch_size,
-        finished,
-        watch,
-    )
+    advance = functools.partial(advance, seed=tf.constant(seed))
+    return rounds.minimize(objective, clips, start, begin, advance, tolerance=tolerance, **options)
 
 
 @functools.lru_cache(maxsize=8)

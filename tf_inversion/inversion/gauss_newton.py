@@ -62,12 +62,9 @@ def minimize(
     clips: np.ndarray,
     start: np.ndarray,
     *,
-    max_iterations: int,
     tolerance: float = TOLERANCE,
-    goal: float = 0.0,
-    batch_size: int = 64,
-    finished: Callable[[int], object] | None = None,
-    watch: Callable[[np.ndarray], object] | None = None,
+    batch_size: int = _MEMBERS,
+    **options,
 ) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts.
 
@@ -75,13 +72,10 @@ def minimize(
       objective: a sum of squares, none of which looks at a classifier.
       clips: float32 [n, num_samples].
       start: float32 [n, latent_dim].
-      max_iterations: steps of a member, rounded up to eight, which share a Jacobian.
-      tolerance: a member has converged when such eight, with the weaker damping, gained less than this
+      tolerance: a member has converged when eight steps, with the weaker damping, gained less than this
         share of its objective.
-      goal: or when its objective is down to this.
       batch_size: members at work at once, of which eight at the most.
-      finished: told how many members are done since it was told last.
-      watch: shown after each round the latents [b, latent_dim] of the members that were at work.
+      **options: of `rounds.minimize`; `max_iterations` is rounded up to eights, which share a Jacobian.
 
     Raises:
       InvalidArgumentError: if the objective is no sum of squares.
@@ -90,17 +84,9 @@ def minimize(
         raise errors.InvalidArgumentError(
             "objective: Gauss-Newton needs squared pieces that look at no classifier, such as waveform"
         )
-    begin, advance = _compiled(objective)
-    limits = tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations)
+    members = min(batch_size, _MEMBERS)
     return rounds.minimize(
-        objective,
-        clips,
-        start,
-        begin,
-        lambda state, targets: advance(state, targets, *limits),
-        min(batch_size, _MEMBERS),
-        finished,
-        watch,
+        objective, clips, start, *_compiled(objective), tolerance=tolerance, batch_size=members, **options
     )
 
 

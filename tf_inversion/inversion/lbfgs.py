@@ -45,16 +45,7 @@ class State(NamedTuple):
 
 
 def minimize(
-    objective: Objective,
-    clips: np.ndarray,
-    start: np.ndarray,
-    *,
-    max_iterations: int,
-    tolerance: float = TOLERANCE,
-    goal: float = 0.0,
-    batch_size: int = 64,
-    finished: Callable[[int], object] | None = None,
-    watch: Callable[[np.ndarray], object] | None = None,
+    objective: Objective, clips: np.ndarray, start: np.ndarray, *, tolerance: float = TOLERANCE, **options
 ) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts.
 
@@ -62,26 +53,11 @@ def minimize(
       objective: what to minimise.
       clips: float32 [n, num_samples].
       start: float32 [n, latent_dim].
-      max_iterations: accepted steps of a member.
       tolerance: a member has converged when five successive steps gained less than this share of its
         objective.
-      goal: or when its objective is down to this.
-      batch_size: members at work at once; bounds the memory.
-      finished: told how many members are done since it was told last.
-      watch: shown after each round the latents [b, latent_dim] of the members that were at work.
+      **options: of `rounds.minimize`; `max_iterations` are accepted steps.
     """
-    begin, advance = _compiled(objective)
-    limits = tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations)
-    return rounds.minimize(
-        objective,
-        clips,
-        start,
-        begin,
-        lambda state, targets: advance(state, targets, *limits),
-        batch_size,
-        finished,
-        watch,
-    )
+    return rounds.minimize(objective, clips, start, *_compiled(objective), tolerance=tolerance, **options)
 
 
 def solve(objective: Objective, clips: tf.Tensor, start: tf.Tensor, max_iterations: tf.Tensor) -> tf.Tensor:

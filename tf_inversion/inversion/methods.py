@@ -101,7 +101,7 @@ def invert(
       batch_size: how many clips are worked on at once; bounds the memory.
       seed: fixes every random choice.
       progress: wraps an iteration over clips that are done, for instance `tqdm.tqdm`.
-      watch: shown after each round of the refinement (but not by the backends "tfp" and "scipy") the latents
+      watch: shown after each round of the refinement (but not by the backend "scipy") the latents
         [b, latent_dim] of the clips at work, adjustments behind them. What it raises ends the inversion.
 
     Raises:

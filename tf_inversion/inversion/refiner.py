@@ -38,7 +38,7 @@ class Refiner:
       backend: a name in `BACKENDS`.
       batch_size: bounds the memory.
       seed: of what the refinement draws.
-      watch: shown the latents at work, see `lbfgs.minimize`; only with the backend "batched".
+      watch: shown the latents at work, see `rounds.minimize`; not by the backend "scipy".
     """
 
     def __init__(
@@ -142,17 +142,17 @@ class Refiner:
     def _minimize(self, objective, clips, start, iterations, finished=None) -> rounds.Outcome:
         refine = self._refine
         goal = _GOAL[refine] if "waveform" in objective.weights else 0.0
-        limits = {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
+        options = {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
+        if refine == "lbfgs" and self._backend == "scipy":
+            options.pop("batch_size")
+            return scipy_backend.minimize(objective, clips, start, **options)
+        options["watch"] = self._watch
         if refine == "gauss_newton":
-            return gauss_newton.minimize(objective, clips, start, watch=self._watch, **limits)
+            return gauss_newton.minimize(objective, clips, start, **options)
         if refine == "adam":
-            return adam.minimize(objective, clips, start, seed=self._seed, watch=self._watch, **limits)
-        if self._backend == "tfp":
-            return tfp_backend.minimize(objective, clips, start, **limits)
-        if self._backend == "scipy":
-            limits.pop("batch_size")
-            return scipy_backend.minimize(objective, clips, start, **limits)
-        return lbfgs.minimize(objective, clips, start, watch=self._watch, **limits)
+            return adam.minimize(objective, clips, start, seed=self._seed, **options)
+        backend = tfp_backend if self._backend == "tfp" else lbfgs
+        return backend.minimize(objective, clips, start, **options)
 
 
 def _unrefined(objective, clips, start, batch_size: int) -> rounds.Outcome:

@@ -37,7 +37,11 @@ def minimize(
     start: np.ndarray,
     begin: Callable,
     advance: Callable,
-    batch_size: int,
+    *,
+    max_iterations: int,
+    tolerance: float,
+    goal: float = 0.0,
+    batch_size: int = 64,
     finished: Callable[[int], object] | None = None,
     watch: Callable[[np.ndarray], object] | None = None,
 ) -> Outcome:
@@ -49,12 +53,15 @@ def minimize(
       start: float32 [n, latent_dim].
       begin: (latents [b, latent_dim], targets) -> the state of members that enter, a named tuple of
         tensors [b, ...], of which `z`, `value`, `iterations`, `evaluations` and `status` are read here.
-      advance: (state, targets) -> the state after a round.
-      batch_size: members at work at once.
+      advance: (state, targets, (tolerance, goal), max_iterations) -> the state after a round.
+      max_iterations: of a member.
+      tolerance: what a member must gain to go on, as the refinement means it.
+      goal: a member has converged when its objective is down to this.
+      batch_size: members at work at once; bounds the memory.
       finished: told after each round how many members are done since the last.
       watch: shown after each round the latents [b, latent_dim] of the members that were at work.
     """
-    n = len(start)
+    n, limits = len(start), (tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations))
     arrays: list[np.ndarray] = []  # the state of all
     seconds, trace = np.zeros(n, np.float32), [[] for _ in range(n)]
     waiting, active = list(range(n)), []
@@ -70,7 +77,7 @@ def minimize(
             arrays = arrays or [np.zeros((n, *x.shape[1:]), x.dtype.as_numpy_dtype) for x in state]
             for array, values in zip(arrays, state):
                 array[entering] = values
-        state = advance(type(state)(*(tf.constant(array[active]) for array in arrays)), targets)
+        state = advance(type(state)(*(tf.constant(array[active]) for array in arrays)), targets, *limits)
         for array, values in zip(arrays, state):
             array[active] = values
         every = type(state)(*arrays)

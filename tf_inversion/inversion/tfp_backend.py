@@ -44,27 +44,14 @@ def minimize(
     clips: np.ndarray,
     start: np.ndarray,
     *,
-    max_iterations: int,
     tolerance: float = lbfgs.TOLERANCE,
-    goal: float = 0.0,
-    batch_size: int = 64,
-    finished: Callable[[int], object] | None = None,
+    **options,
 ) -> rounds.Outcome:
     """Minimises the objective for n clips from n starts; arguments as in `lbfgs.minimize`.
 
     The tolerance is of one step. What a member has cost counts the whole batch's searches.
     """
-    begin, advance = _compiled(objective)
-    limits = tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations)
-    return rounds.minimize(
-        objective,
-        clips,
-        start,
-        begin,
-        lambda state, targets: advance(state, targets, *limits),
-        batch_size,
-        finished,
-    )
+    return rounds.minimize(objective, clips, start, *_compiled(objective), tolerance=tolerance, **options)
 
 
 @functools.lru_cache(maxsize=8)
