@@ -59,12 +59,15 @@ def _parse(argv: list[str]) -> list[str]:
 def _guarded(main: Callable[[list[str]], int | None], argv: list[str]) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(format=f"{_name()}: %(message)s", level=logging.WARNING, force=True)
+    complaint = None
     try:
         code = main(argv[1:])
     except (errors.TFInversionError, OSError) as error:
-        code = _complain(error, code=1)
+        complaint, code = str(error), 1
     except KeyboardInterrupt:
-        code = _complain("interrupted", code=130)
+        complaint, code = "interrupted", 130
+    if complaint:  # only here is the traceback gone, and with it the progress bars of its frames
+        _complain(complaint, code)
     sys.exit(code or 0)
 
 

@@ -103,7 +103,7 @@ _DEFINITIONS = {
     "adjust": lambda: flags.DEFINE_list(
         "adjust", [], "What is recovered with the latents, since a recording may change it: gain, shift."
     ),
-    "quiet": lambda: flags.DEFINE_bool("quiet", False, "No progress bar."),
+    "quiet": lambda: flags.DEFINE_bool("quiet", False, "Tell nothing of the progress."),
 }
 
 
@@ -223,8 +223,14 @@ def provenance(**more: object) -> dict[str, str]:
     }
 
 
-def progress(text: str):
-    """Returns a wrapper of loops that shows a bar, if they last, and unless --quiet."""
+def progress(text: str | None = None, **options):
+    """Returns tqdm with these options, for loops that tell how far they are unless --quiet.
+
+    On a terminal it is a bar, by default gone at its end; elsewhere lines.
+    """
     from tqdm import tqdm
 
-    return functools.partial(tqdm, desc=text, disable=flags.FLAGS.quiet, delay=1, leave=False)
+    from tf_inversion.scripts.lines import Lines
+
+    bar = tqdm if sys.stderr.isatty() else Lines
+    return functools.partial(bar, **{"desc": text, "leave": False, "disable": flags.FLAGS.quiet, **options})

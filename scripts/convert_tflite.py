@@ -131,8 +131,10 @@ def _clips(found, num: int, seed: int, peak: float, generator, judge):
 
     from tf_inversion.evaluation.clip_sets import ClipSet, real_clips, synthesized_clips
 
-    real = real_clips(found, generator, judge.label_names, num=num, seed=seed, peak=peak)
-    made = synthesized_clips(generator, num, seed, batch_size=FLAGS.batch_size)
+    progress = common_flags.progress("reading")
+    real = real_clips(found, generator, judge.label_names, num=num, seed=seed, peak=peak, progress=progress)
+    progress = common_flags.progress("synthesizing")
+    made = synthesized_clips(generator, num, seed, batch_size=FLAGS.batch_size, progress=progress)
     labels = None if real.labels is None else np.append(real.labels, np.full(num, -1))
     return ClipSet(np.concatenate([real.audio, made.audio]), real.sample_rate, labels=labels)
 

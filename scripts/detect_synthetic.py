@@ -15,8 +15,6 @@ curve of both ways on held-out clips, and after what happens to clips on their w
 
 from __future__ import annotations
 
-import logging
-
 from absl import flags
 
 from tf_inversion import errors
@@ -46,8 +44,6 @@ def main(arguments: list[str]) -> int:
     folder = common_flags.output_dir()
     if FLAGS.evaluate and (arguments or not FLAGS.data_dir):
         raise errors.InvalidArgumentError("--evaluate: give --data_dir, and no clips")
-    # Clips of others run out of iterations as a matter of course.
-    logging.getLogger("tf_inversion.inversion").setLevel(logging.ERROR)
 
     from tf_inversion.applications import detection
 
@@ -57,7 +53,9 @@ def main(arguments: list[str]) -> int:
     if FLAGS.data_dir:
         real = _real("train", FLAGS.num_train, generator, inverter)
         made = _synthesized(generator, len(real), FLAGS.seed + 1)
-        ways["features"] = detection.train_detector(inverter, real, made, batch_size=FLAGS.batch_size)
+        ways["features"] = detection.train_detector(
+            inverter, real, made, batch_size=FLAGS.batch_size, progress=common_flags.progress("features")
+        )
     if FLAGS.evaluate:
         return _evaluate(folder, generator, inverter, ways)
     return _detect(folder, arguments, generator, ways)
@@ -71,7 +69,13 @@ def _detect(folder, arguments: list[str], generator, ways) -> int:
     from tf_inversion.evaluation.per_clip import write_csv
 
     found = audio_files(arguments or [paths.embedded("speech")])
-    clips = load_clips(found, generator.num_samples, generator.sample_rate, FLAGS.peak or 0.0)
+    clips = load_clips(
+        found,
+        generator.num_samples,
+        generator.sample_rate,
+        FLAGS.peak or 0.0,
+        progress=common_flags.progress("reading"),
+    )
     if not clips.names:
         return 1
     threshold = OWN_DB if FLAGS.threshold is None else FLAGS.threshold
@@ -119,7 +123,8 @@ def _evaluate(folder, generator, inverter, ways) -> int:
     chosen = {name: all_degradations[name] for name in _DEGRADATIONS if name in all_degradations}
     headings = [f"{positive} / {negative}" for positive, negative in pairs]
     lines = [["what happened", "way", *headings, *(f"median {kind}" for kind in clips)]]
-    scored = score_all(clips, ways, {"nothing": lambda clip: clip, **chosen})
+    changes = {"nothing": lambda clip: clip, **chosen}
+    scored = score_all(clips, ways, changes, common_flags.progress("degrading"))
     for (name, way), scores in scored.items():
         areas = [f"{roc_auc(scores[positive], scores[negative]):.3f}" for positive, negative in pairs]
         medians = [f"{np.median(scores[kind]):.1f}" for kind in clips]
@@ -152,13 +157,15 @@ def _real(split: str, num: int, generator, inverter):
 
     peak = inverter.peak if FLAGS.peak is None else FLAGS.peak
     found = find_clips(FLAGS.data_dir, split)
-    return real_clips(found, generator, (), num=num, seed=FLAGS.seed, peak=peak).audio
+    progress = common_flags.progress(f"reading, {split}")
+    return real_clips(found, generator, (), num=num, seed=FLAGS.seed, peak=peak, progress=progress).audio
 
 
 def _synthesized(generator, num: int, seed: int):
     from tf_inversion.evaluation.clip_sets import synthesized_clips
 
-    return synthesized_clips(generator, num, seed, batch_size=FLAGS.batch_size).audio
+    progress = common_flags.progress("synthesizing")
+    return synthesized_clips(generator, num, seed, batch_size=FLAGS.batch_size, progress=progress).audio
 
 
 run = command.runner(main, __doc__)

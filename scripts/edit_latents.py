@@ -86,7 +86,9 @@ def main(arguments: list[str]) -> int:
                 edits[f"{name}_{way}_{strength:+g}"] = z
     lines = [["clip", "the judge hears", "probability"]]
     latents = np.stack([*edits.values()])
-    for name, audio in zip(edits, synthesize(generator, latents, batch_size=FLAGS.batch_size)):
+    progress = common_flags.progress("listening")
+    made = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
+    for name, audio in zip(edits, made):
         write_audio(folder / f"{name}.wav", audio, generator.sample_rate)
         (probabilities,) = judge_probabilities(judge, audio[None])
         word = probabilities.argmax()
@@ -159,7 +161,13 @@ def _latents(patterns: list[str], generator, invert):
     audio = [path for path in found if not path.endswith(".npz")]
     if not audio:
         return latents, False
-    clips = load_clips(audio, generator.num_samples, generator.sample_rate, FLAGS.peak or 0.0)
+    clips = load_clips(
+        audio,
+        generator.num_samples,
+        generator.sample_rate,
+        FLAGS.peak or 0.0,
+        progress=common_flags.progress("reading"),
+    )
     if clips.names:
         add(clips.names, invert(clips.audio))
     return latents, bool(clips.report.unreadable)

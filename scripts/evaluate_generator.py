@@ -48,9 +48,17 @@ def main(arguments: list[str]) -> None:
     judge, rate = load_classifier(FLAGS.judge or paths.embedded("judge.keras")), generator.sample_rate
     samples.check_judge(judge, generator)
     clips = {
-        "synthesized": synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed).audio,
+        "synthesized": synthesized_clips(
+            generator, FLAGS.num_clips, FLAGS.seed, progress=common_flags.progress("synthesizing")
+        ).audio,
         "real": real_clips(
-            found, generator, judge.label_names, num=len(found), seed=FLAGS.seed, peak=FLAGS.peak
+            found,
+            generator,
+            judge.label_names,
+            num=len(found),
+            seed=FLAGS.seed,
+            peak=FLAGS.peak,
+            progress=common_flags.progress("reading"),
         ).audio,
     }
     progress = common_flags.progress("listening")

@@ -1,4 +1,4 @@
-"""Prints the paper's two tables for a generator, an inverter and methods of inversion.
+"""Makes the paper's two tables and figures for a generator, an inverter and methods of inversion.
 
   evaluate_inversion                                 # the bundled clips, with the embedded models
   evaluate_inversion --data_dir=data/fsdd --split=test --methods=encoder,hybrid,paper,authors
@@ -6,14 +6,14 @@
       --inverter=runs/inverter/inverter.keras --judge=score_model/ --num_clips=1000
 
 Table 1 is of clips that the generator makes, so that their latent vectors are
-known; Table 2 of real ones. Writes OUTPUT_DIR/tables.json, tables.md, figures/ (the paper's
-Figures 2 and 3, and how the metrics spread) and report.html, to hear and see the clips.
+known; Table 2 of real ones. Writes OUTPUT_DIR/results.md, which it prints, results.json with
+the figures of every seed, figures/ (the paper's Figures 2 and 3, what the judge hears, how the
+metrics spread) and report.html, to hear and see the clips.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 
 from absl import flags
 
@@ -31,9 +31,12 @@ flags.DEFINE_enum("split", "test", ["train", "valid", "test", "all"], "Which par
 flags.DEFINE_list(
     "methods",
     ["encoder"],
-    "A row each: encoder, gradient, hybrid, least_squares; paper, authors: hybrid with their objective.",
+    "A row each: encoder, gradient, hybrid, encoder_gauss_newton, least_squares; paper, authors: hybrid with "
+    "their objective.",
 )
 flags.DEFINE_integer("num_clips", 300, "Clips of each kind; of real ones no more than there are.", 1)
+flags.DEFINE_multi_enum("tables", ["synthesized", "real"], ["synthesized", "real"], "Which to make.")
+flags.DEFINE_integer("seeds", 1, "Evaluations, with --seed, the next one and so on, for means and spread.", 1)
 flags.DEFINE_integer("report_clips", 150, "Clips of each kind that report.html shows; 0 for no report.", 0)
 
 
@@ -50,8 +53,10 @@ def main(arguments: list[str]) -> None:
         found = find_clips(FLAGS.data_dir, FLAGS.split)
 
     from tf_inversion.evaluation.clip_sets import real_clips, synthesized_clips
+    from tf_inversion.evaluation.per_clip import per_clip
     from tf_inversion.evaluation.report import write_report
-    from tf_inversion.evaluation.tables import evaluate, to_markdown
+    from tf_inversion.evaluation.results import draw, write_results
+    from tf_inversion.evaluation.tables import evaluate
     from tf_inversion.inversion.methods import invert
 
     refines = common_flags.check_methods(FLAGS.methods)
@@ -61,43 +66,53 @@ def main(arguments: list[str]) -> None:
     judge = common_flags.load_judge(generator)
     num, seed, batch_size = FLAGS.num_clips, FLAGS.seed, FLAGS.batch_size
     peak = inverter.peak if FLAGS.peak is None else FLAGS.peak
-    clip_sets = {
-        "synthesized": synthesized_clips(generator, num, seed, batch_size=batch_size),
-        "real": real_clips(found, generator, judge.label_names, num=num, seed=seed, peak=peak),
-    }
-    tables, sections = {}, []
-    for kind, clips in clip_sets.items():
-        results = {}
-        methods = {
-            method: _kept(
-                results,
-                method,
-                functools.partial(
-                    invert,
-                    generator=generator,
-                    method=method,
-                    inverter=inverter,
-                    classifier=classifier,
-                    batch_size=batch_size,
-                    seed=seed,
-                    progress=common_flags.progress(f"{kind}, {method}"),
-                    **common_flags.inversion_options(),
-                ),
-            )
-            for method in FLAGS.methods
+    inversion = functools.partial(
+        invert,
+        generator=generator,
+        inverter=inverter,
+        classifier=classifier,
+        batch_size=batch_size,
+        **common_flags.inversion_options(),
+    )
+    making, reading, measuring = map(common_flags.progress, ("synthesizing", "reading", "measuring"))
+    runs, pictures, sections = {}, {}, []
+    for run_seed in range(seed, seed + FLAGS.seeds):
+        chosen = {"num": num, "seed": run_seed}
+        clip_sets = {
+            "synthesized": synthesized_clips(generator, **chosen, batch_size=batch_size, progress=making),
+            "real": real_clips(found, generator, judge.label_names, **chosen, peak=peak, progress=reading),
         }
-        tables[kind] = evaluate(clips, generator, methods, judge, batch_size=batch_size)
-        if FLAGS.report_clips and methods:
-            sections.append(_section(kind, clips, results, tables[kind], judge, folder))
-    made = common_flags.provenance(clips=f"{FLAGS.data_dir or 'bundled'}, peak {peak:g}")
-    markdown = to_markdown(tables) + _how(made)
-    with paths.writing(folder / "tables.json") as unfinished:
-        unfinished.write_text(json.dumps(tables, indent=2, allow_nan=False) + "\n")
-    with paths.writing(folder / "tables.md") as unfinished:
-        unfinished.write_text(markdown, encoding="utf-8")
-    written = [folder / "tables.md", folder / "tables.json"]
-    if sections:
-        written.append(write_report(folder, sections, generator.sample_rate, made)[0])
+        runs[run_seed] = {}
+        for kind in FLAGS.tables:
+            clips, results = clip_sets[kind], {}
+            methods = {
+                method: _kept(
+                    results,
+                    method,
+                    functools.partial(
+                        inversion,
+                        method=method,
+                        seed=run_seed,
+                        progress=common_flags.progress(f"seed {run_seed}, {kind}, {method}"),
+                    ),
+                )
+                for method in FLAGS.methods
+            }
+            batches = {"batch_size": batch_size, "progress": measuring}
+            runs[run_seed][kind] = table = evaluate(clips, generator, methods, judge, **batches)
+            if run_seed == seed and methods:
+                rows = {
+                    method: per_clip(clips.names, clips.audio, result, clips.sample_rate, judge, **batches)
+                    for method, result in results.items()
+                }
+                pictures[kind] = draw(folder, kind, clips, results, rows, table, judge.label_names)
+                sections.append(_section(folder, kind, clips, results, rows, table, pictures[kind]))
+    seeds = ", ".join(map(str, runs)) + (f"; pictures: {seed}" if len(runs) > 1 else "")
+    made = common_flags.provenance(clips=f"{FLAGS.data_dir or 'bundled'}, peak {peak:g}", seed=seeds)
+    markdown, written = write_results(folder, runs, pictures, judge.label_names, made)
+    if sections and FLAGS.report_clips:
+        reporting = common_flags.progress("reporting")
+        written.append(write_report(folder, sections, generator.sample_rate, made, reporting)[0])
     print(f"{markdown}\nwritten: {', '.join(map(str, written))}")
 
 
@@ -111,31 +126,12 @@ def _kept(results: dict, method: str, run):
     return keep
 
 
-def _section(kind: str, clips, results, table, judge, folder):
-    """Returns the report's section on one kind of clips, and writes its figures."""
-    import numpy as np
-
-    from tf_inversion.evaluation import figures, tables
-    from tf_inversion.evaluation.per_clip import per_clip
+def _section(folder, kind: str, clips, results, rows, table, pictures):
+    """Returns the report's section on one kind of clips."""
+    from tf_inversion.evaluation import tables
     from tf_inversion.evaluation.report import Section
+    from tf_inversion.evaluation.results import CAPTIONS
 
-    rate = clips.sample_rate
-    rows = {
-        method: per_clip(clips.names, clips.audio, result, rate, judge, batch_size=FLAGS.batch_size)
-        for method, result in results.items()
-    }
-    words = [row["predicted_digit"] for row in rows[FLAGS.methods[0]]]
-    shown = np.sort(np.unique(words, return_index=True)[1])[:3]
-    versions = {"original": clips.audio, **{method: result.audio for method, result in results.items()}}
-    versions = {version: audio[shown] for version, audio in versions.items()}
-    drawn = {
-        "reconstructions": figures.reconstructions(versions, rate, f"{kind} clips"),
-        "distributions": figures.distributions(rows, f"{kind} clips, a dot each"),
-    }
-    for name, figure in drawn.items():
-        for suffix in ("png", "svg"):
-            figures.save(figure, folder / f"figures/{kind}_{name}.{suffix}")
-    spread = (folder / f"figures/{kind}_distributions.svg").read_text(encoding="utf-8")
     return Section(
         title=f"{tables.TITLES[kind]}: {len(clips.audio)}",
         names=clips.names[: FLAGS.report_clips],
@@ -144,14 +140,12 @@ def _section(kind: str, clips, results, table, judge, folder):
         rows=rows,
         latents=clips.latents,
         table=tables.cells(kind, table, "{} (paper)"),
-        pictures={"How the metrics spread": spread},
+        pictures={
+            CAPTIONS[name]: (folder / f"figures/{kind}_{name}.svg").read_text(encoding="utf-8")
+            for name in pictures
+            if name != "reconstructions"  # the report has those of every clip
+        },
     )
-
-
-def _how(made: dict[str, str]) -> str:
-    """Returns what is needed to make the tables again, in Markdown."""
-    lines = {"made by": f"`{made['command']}`", **{k: v for k, v in made.items() if k != "command"}}
-    return "\n## How it was made\n\n" + "".join(f"- {key}: {value}\n" for key, value in lines.items())
 
 
 run = command.runner(main, __doc__)

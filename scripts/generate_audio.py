@@ -6,6 +6,7 @@
 
 Writes OUTPUT_DIR/latents.npz (`latents` float32 [num, latent_dim], `names`) and
 OUTPUT_DIR/<name>.wav at the generator's rate. The same seed gives the same bytes.
+Clips of an earlier, longer run in OUTPUT_DIR are removed.
 """
 
 from absl import flags
@@ -30,14 +31,22 @@ def main(arguments: list[str]) -> None:
 
     generator = common_flags.load_generator()
     latents = draw_latents(FLAGS.num, generator.latent_dim, FLAGS.seed)
-    names = [f"synthesized_{index:05d}" for index in range(FLAGS.num)]
+    names = [_name(index) for index in range(FLAGS.num)]
     progress = common_flags.progress("generating")
     clips = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
     for name, clip in zip(names, clips):
         write_audio(folder / f"{name}.wav", clip, generator.sample_rate, FLAGS.subtype)
+    stale = FLAGS.num
+    while (path := folder / f"{_name(stale)}.wav").exists():
+        path.unlink()
+        stale += 1
     save_latents(folder / "latents.npz", latents, names)
     print(f"{FLAGS.num} clips: {folder / names[0]}.wav, ...")
     print(f"latents: {folder / 'latents.npz'}")
+
+
+def _name(index: int) -> str:
+    return f"synthesized_{index:05d}"
 
 
 run = command.runner(main, __doc__)

@@ -11,6 +11,7 @@
 PATHs are files, folders (searched through) and globs. Writes to OUTPUT_DIR
 latents.npz (`latents` float32 [n, latent_dim], `names`; with --error_bars `std`),
 reconstructions/<name>.wav, metrics.csv and, unless --noreport, report.html to hear and see it all.
+Clips, trace and report of an earlier run in OUTPUT_DIR are removed, files of others are not.
 A file that can't be read is reported and the others are done; the exit code is then 1.
 """
 
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
     from tf_inversion.evaluation.per_clip import per_clip, summary, trace_rows, write_csv
     from tf_inversion.evaluation.report import Section, write_report
     from tf_inversion.inversion.methods import choose, invert
-    from tf_inversion.latents import save_latents
+    from tf_inversion.latents import remove_earlier, save_latents
 
     refines = common_flags.check_methods([FLAGS.method])
     generator = common_flags.load_generator()
@@ -60,7 +61,8 @@ def main(arguments: list[str]) -> int:
     classifier = common_flags.load_classifier(generator) if refines else None
     judge = common_flags.load_judge(generator)
     rate, peak = generator.sample_rate, FLAGS.peak or 0.0
-    clips = load_clips(paths, generator.num_samples, rate, peak, FLAGS.all_slices)
+    progress = common_flags.progress("reading")
+    clips = load_clips(paths, generator.num_samples, rate, peak, FLAGS.all_slices, progress)
     if not clips.names:
         return 1
     if FLAGS.peak is None:
@@ -83,20 +85,31 @@ def main(arguments: list[str]) -> int:
         start = invert(clips.audio, generator, inverter=inverter, batch_size=FLAGS.batch_size)
         results = {"encoder": start, **results}
     tables = {
-        name: per_clip(clips.names, clips.audio, answer, rate, judge, batch_size=FLAGS.batch_size)
+        name: per_clip(
+            clips.names,
+            clips.audio,
+            answer,
+            rate,
+            judge,
+            batch_size=FLAGS.batch_size,
+            progress=common_flags.progress("measuring"),
+        )
         for name, answer in results.items()
     }
     rows = tables[FLAGS.method]
     for name, audio in zip(clips.names, result.audio):
         write_audio(folder / "reconstructions" / f"{name}.wav", audio, rate)
+    remove_earlier(folder / "latents.npz", folder / "reconstructions", clips.names)
     save_latents(folder / "latents.npz", result.latents, clips.names, std=result.latent_std)
     write_csv(folder / "metrics.csv", rows)
     if FLAGS.trace:
         write_csv(folder / "trace.csv", trace_rows(clips.names, result))
-    if FLAGS.report:
-        made = common_flags.provenance(peak=f"{peak:g}" if peak else "as it is")
-        section = Section(f"Clips: {len(rows)}", clips.names, clips.audio, results, tables)
-        write_report(folder, [section], rate, made)
+    else:
+        (folder / "trace.csv").unlink(missing_ok=True)
+    made = common_flags.provenance(peak=f"{peak:g}" if peak else "as it is")
+    section = Section(f"Clips: {len(rows)}", clips.names, clips.audio, results, tables)
+    progress = common_flags.progress("reporting")
+    write_report(folder, [section] if FLAGS.report else [], rate, made, progress)
     print(summary(rows))
     files = ["reconstructions/", "latents.npz", "metrics.csv", *(["report.html"] if FLAGS.report else [])]
     print(f"{folder}: {', '.join(files)} of {len(rows)} clips")

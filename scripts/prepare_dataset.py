@@ -23,10 +23,6 @@ flags.DEFINE_string("archive", None, "Its tar or zip archive, if at hand; anothe
 
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
-    import functools
-
-    from tqdm import tqdm
-
     from tf_inversion.audio import datasets
 
     output_dir = FLAGS.output_dir or f"data/{FLAGS.dataset}"
@@ -34,7 +30,7 @@ def main(arguments: list[str]) -> None:
         datasets.DATASETS[FLAGS.dataset],
         output_dir,
         FLAGS.archive,
-        functools.partial(tqdm, disable=FLAGS.quiet, delay=1, leave=False),
+        common_flags.progress(),
     )
     print(f"{output_dir}: {', '.join(f'{number} clips to {split}' for split, number in counts.items())}")
 

@@ -18,6 +18,8 @@ flags.DEFINE_enum(
     "architecture", "resnet18", ["resnet18", "mel_cnn"], "resnet18 as in the paper, mel_cnn to judge."
 )
 flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude", "real"], "ResNet's input.")
+flags.DEFINE_integer("num_samples", 16384, "Samples of a clip.", lower_bound=512)
+flags.DEFINE_integer("sample_rate", 16000, "Of the clips, in Hz.", lower_bound=1)
 flags.DEFINE_string("name", "classifier", "Name of the model and of its files.")
 flags.DEFINE_float("dropout", 0.2, "Dropout rate before the last layer.", 0.0, 0.95)
 training_flags.define_augmentation(gain_db=6.0, shift_seconds=0.1)
@@ -43,6 +45,8 @@ def main(arguments: list[str]) -> None:
         width=FLAGS.width,
         spectrogram=FLAGS.spectrogram,
         dropout=FLAGS.dropout,
+        num_samples=FLAGS.num_samples,
+        sample_rate=FLAGS.sample_rate,
         peak=FLAGS.peak,
         name=FLAGS.name,
     )

@@ -81,13 +81,16 @@ def main(arguments: list[str]) -> None:
             sets[f"clip_{name}"] = [(latents, labels[name]) for _, latents, labels in splits]
         audio, _, labels = splits[0]
         if "clip_speaker" in sets:
-            voices = train_probe(inverter_features(inverter, audio, **batch_size), labels["speaker"])
+            progress = common_flags.progress("features")
+            features = inverter_features(inverter, audio, **batch_size, progress=progress)
+            voices = train_probe(features, labels["speaker"])
             listeners["speaker"] = (
                 voices.labels,
                 lambda clips: voices.probabilities(inverter_features(inverter, clips, **batch_size)),
             )
     sets = {**_drawn(generator, listeners), **sets}
-    probes = {name: train_probe(*train) for name, (train, _) in sets.items()}
+    progress = common_flags.progress("training")
+    probes = {name: train_probe(*train) for name, (train, _) in progress(sets.items())}
     lines = [["probe", *(heading for heading, _ in _COLUMNS.values())]]
     for name, (train, test) in sets.items():
         row = assess(probes[name], train, test)
@@ -124,7 +127,13 @@ def _recordings(split: str, generator, inverter, classifier):
     order = np.random.default_rng(FLAGS.seed).permutation(len(found))
     found = found.pick(sorted(order[: FLAGS.num_clips]))
     peak = inverter.peak if FLAGS.peak is None else FLAGS.peak
-    clips = load_clips(found.paths, generator.num_samples, generator.sample_rate, peak)
+    clips = load_clips(
+        found.paths,
+        generator.num_samples,
+        generator.sample_rate,
+        peak,
+        progress=common_flags.progress(f"reading, {split}"),
+    )
     if not clips.names:
         raise errors.DatasetError(f"{FLAGS.data_dir}: none of the clips of its {split} split is readable")
     if FLAGS.latents:

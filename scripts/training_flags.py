@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from pathlib import Path
 
@@ -57,8 +56,6 @@ def make_run(num_clips: int, cosine: bool):
       num_clips: real clips to train on, 0 for none.
       cosine: whether the learning rate falls along a cosine, so that `epochs` shapes the result.
     """
-    from tqdm import tqdm
-
     from tf_inversion import errors
     from tf_inversion.training import loop
 
@@ -77,7 +74,7 @@ def make_run(num_clips: int, cosine: bool):
         settings={flag.name: flag.value for flag in own if flag.name not in free},
         resume=FLAGS.resume,
         checkpoint_minutes=FLAGS.checkpoint_minutes,
-        progress=functools.partial(tqdm, disable=FLAGS.quiet),
+        progress=common_flags.progress(leave=True),
     )
 
 

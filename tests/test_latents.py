@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.generators.base import Generator
-from tf_inversion.latents import draw_latents, load_latents, save_latents, synthesize
+from tf_inversion.latents import draw_latents, load_latents, remove_earlier, save_latents, synthesize
 
 
 class Steps(Generator):
@@ -53,6 +53,19 @@ def test_saved_latents_are_read_back(tmp_path):
     assert loaded.dtype == np.float32
     np.testing.assert_array_equal(loaded, latents)
     assert names == ["one", "zwölf"]
+
+
+def test_clips_of_an_earlier_run_are_removed(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for path in (folder / "old.wav", folder / "kept.wav", folder / "mine.wav", tmp_path / "outside.wav"):
+        path.touch()
+    remove_earlier(folder / "a.npz", folder, [])
+    assert len(list(folder.iterdir())) == 3, "there was no earlier run"
+    save_latents(folder / "a.npz", np.zeros((4, 3)), ["old", "kept", "gone", "../outside"])
+    remove_earlier(folder / "a.npz", folder, ["kept", "new"])
+    assert {path.name for path in folder.iterdir()} == {"a.npz", "kept.wav", "mine.wav"}
+    assert (tmp_path / "outside.wav").exists()
 
 
 def test_other_files_are_no_latents(tmp_path):

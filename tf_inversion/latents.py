@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -41,6 +42,22 @@ def save_latents(
         arrays["std"] = np.asarray(std, np.float32)
     with paths.writing(path) as unfinished:
         np.savez(unfinished, **arrays)
+
+
+def remove_earlier(path: str | os.PathLike, folder: str | os.PathLike, kept: Collection[str]) -> None:
+    """Removes the WAV files of clips that an earlier run names in its latents file, if there is one.
+
+    Args:
+      path: the latents file of the earlier run.
+      folder: of its WAV files, <name>.wav.
+      kept: names of those that stay.
+    """
+    try:
+        _, names = load_latents(path)
+    except errors.InvalidArgumentError:
+        return
+    for name in set(names).difference(kept):
+        (Path(folder) / f"{Path(name).name}.wav").unlink(missing_ok=True)
 
 
 def load_latents(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:

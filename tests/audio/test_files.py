@@ -44,14 +44,20 @@ def test_channels_are_averaged_and_a_beginning_can_be_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("contents", "reason"),
-    [(None, "no such file"), (b"not audio", "not readable"), ("empty", "no audio"), ("nan", "not finite")],
+    [
+        (None, "no such file"),
+        (b"not audio", "not readable"),
+        ("empty", "no audio"),
+        (np.nan, "not finite"),
+        (1e30, r"over 1e\+10"),
+    ],
 )
 def test_what_can_not_be_used_is_refused_by_name(tmp_path, contents, reason):
     path = tmp_path / "bad.wav"
     if isinstance(contents, bytes):
         path.write_bytes(contents)
     elif contents:
-        samples = np.array([] if contents == "empty" else [0.0, np.nan, 0.0], np.float32)
+        samples = np.array([] if contents == "empty" else [0.0, contents, 0.0], np.float32)
         soundfile.write(path, samples, 16000, subtype="FLOAT")
     with pytest.raises(errors.AudioFileError, match=rf"bad\.wav.*{reason}"):
         files.read_audio(path)

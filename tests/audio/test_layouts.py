@@ -42,6 +42,17 @@ def test_speech_commands_with_its_lists(tmp_path):
     assert find_clips(tmp_path, "all").label_names == [*DIGITS, "cat"]
 
 
+@pytest.mark.parametrize("bad", ["validation_list.txt", "testing_list.txt"])
+@pytest.mark.parametrize("contents", [None, b"two/\xff.wav\n"])
+def test_both_lists_are_needed(tmp_path, bad, contents):
+    make(tmp_path, "two/a_nohash_0.wav", "validation_list.txt", "testing_list.txt")
+    (tmp_path / bad).unlink()
+    if contents:
+        (tmp_path / bad).write_bytes(contents)
+    with pytest.raises(errors.DatasetError, match=f"{bad}: missing or no text file; .* need validation_list"):
+        find_clips(tmp_path, "test")
+
+
 @pytest.mark.parametrize("folder", ["", "recordings/"])
 def test_fsdd(tmp_path, folder):
     make(tmp_path, *(f"{folder}7_theo_{index}.wav" for index in (0, 4, 5, 9, 10, 49)))
@@ -93,7 +104,7 @@ def test_a_missing_or_empty_folder_or_split_is_told(tmp_path):
     with pytest.raises(errors.DatasetError, match="no audio files"):
         find_clips(tmp_path)
     make(tmp_path, "train/Zero_a.wav")
-    with pytest.raises(errors.DatasetError, match=r"'valid'.*in: train"):
+    with pytest.raises(errors.DatasetError, match=r"'valid'; its 1 clips are in: train; add some, or lay"):
         find_clips(tmp_path, "valid")
     with pytest.raises(errors.InvalidArgumentError, match="'dev'"):
         find_clips(tmp_path, "dev")

@@ -61,6 +61,16 @@ def test_distributions_have_a_dot_for_each_finite_value():
         assert len(no_dots) == 0
 
 
+def test_confusion_shows_counts_by_label():
+    counts = np.array([[3, 1], [0, 0]])
+    figure = figures.confusion({str(i): counts * i for i in range(1, 6)}, ["yes", "no"], "answers")
+    assert [axes.get_title() for axes in figure.axes] == list("12345")
+    second = figure.axes[1]
+    assert {text.get_position(): text.get_text() for text in second.texts} == {(0, 0): "6", (1, 0): "2"}
+    np.testing.assert_array_equal(second.images[0].get_array(), [[0.75, 0.25], [0, 0]])
+    assert [label.get_text() for label in second.get_xticklabels()] == ["yes", "no"]
+
+
 def test_training_curves_pair_a_metric_with_its_validation():
     history = {"epoch": [1, 2, 3], "loss": [3, 2, 1], "validation/loss": [3, 1, 2], "seconds": [9, 9, 9]}
     history |= {name: [0, 1, 2] for name in ("validation/score", "a", "b")}

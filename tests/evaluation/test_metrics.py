@@ -6,6 +6,7 @@ import scipy.ndimage
 import tensorflow as tf
 
 from tf_inversion.evaluation import metrics
+from tf_inversion.generators.base import Generator
 
 RNG = np.random.default_rng(0)
 
@@ -137,6 +138,35 @@ def test_latent_correlation():
     expected = np.corrcoef(z.ravel(), other.ravel())[0, 1]
     assert metrics.latent_correlation(z, other) == pytest.approx(expected)
     assert np.isnan(metrics.latent_correlation(z, np.zeros_like(z)))
+
+
+class Bends(Generator):
+    """A louder ramp for a larger z, not in proportion: G(z) = (z_1^2 + 10 z_2) t; z_3 is not heard."""
+
+    def __init__(self):
+        super().__init__(latent_dim=3, num_samples=256)
+
+    def call(self, z):
+        return (z[:, :1] ** 2 + 10 * z[:, 1:2]) * tf.linspace(0.0, 1.0, 256)
+
+
+def test_latent_heard_db_by_hand():
+    """At z = (0.5, 0.075, 0): G = t and J = (t, 10 t, 0); errors of 0.1, 0.01, 0.9 are 0.1 t, 0.1 t, 0."""
+    z = np.tile(np.float32([0.5, 0.075, 0]), (5, 1))
+    errors = np.float32([[0.1, 0, 0], [0, 0.01, 0], [0.1, -0.01, 0.9], [0, 0, 0.9], [0, 0.1, 0]])
+    heard = metrics.latent_heard_db(Bends(), z, z + errors, batch_size=2)
+    np.testing.assert_allclose(heard[[0, 1, 4]], [-20, -20, 0], atol=1e-4)
+    assert heard[2] < -120
+    assert heard[3] == metrics.PERFECT_DB
+
+
+def test_latent_heard_db_of_silence():
+    assert np.isnan(metrics.latent_heard_db(Bends(), np.zeros((1, 3)), np.ones((1, 3)))).all()
+
+
+def test_confusion_leaves_unknown_labels_out():
+    counts = metrics.confusion(np.array([0, 0, 2, -1, 2]), np.array([0, 1, 2, 2, 2]), 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 2]]
 
 
 def test_inception_score_by_hand():

@@ -87,3 +87,5 @@ def test_a_shorter_report_leaves_no_page_of_a_longer_one(sections, tmp_path):
     (page,) = report.write_report(tmp_path, sections[1:], 16000, {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report-of-mine.html", "report.html"]
     assert "<nav" not in page.read_text(encoding="utf-8")
+    assert report.write_report(tmp_path, [], 16000, {}) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["report-of-mine.html"]

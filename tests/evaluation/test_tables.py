@@ -22,11 +22,14 @@ KEYS = [
     "rms_ratio",
     "latent_mae",
     "latent_correlation",
+    "latent_heard_db",
     "solved",
+    "exact",
     "accuracy",
     "agreement",
     "inception_score_mean",
     "inception_score_std",
+    "confusion",
     "seconds_per_clip",
 ]
 
@@ -93,14 +96,16 @@ def test_rows_and_keys(rows):
     for row in rows.values():
         assert list(row) == KEYS
         assert row["num_clips"] == 60
-        assert row["accuracy"] is None
+        assert row["accuracy"] is row["confusion"] is None
     json.dumps(rows, allow_nan=False)
 
 
 def test_reference_row(rows):
     assert rows["reference"]["mse"] == 0
     assert rows["reference"]["solved"] == rows["reference"]["agreement"] == 1
+    assert rows["reference"]["exact"] == 1
     assert rows["reference"]["latent_mae"] == 0
+    assert rows["reference"]["latent_heard_db"] == -200
     assert rows["reference"]["latent_correlation"] == pytest.approx(1)
     assert rows["reference"]["seconds_per_clip"] is None
 
@@ -108,7 +113,7 @@ def test_reference_row(rows):
 def test_silent_rows(rows, clips):
     assert rows["silence"]["nmse_db"] == pytest.approx(0)
     assert rows["silence"]["rms_ratio"] == 0
-    assert rows["silence"]["latent_mae"] is None
+    assert rows["silence"]["latent_mae"] is rows["silence"]["latent_heard_db"] is None
     assert rows["silence"]["inception_score_mean"] == pytest.approx(1)
     assert rows["zero_latent"]["latent_mae"] == pytest.approx(np.mean(np.abs(clips.latents)))
     assert rows["zero_latent"]["latent_correlation"] is None
@@ -116,9 +121,14 @@ def test_silent_rows(rows, clips):
 
 
 def test_method_rows(rows):
-    """`off` adds 0.1 to four levels of sines of amplitude 1/8, power 1/128: mse = 4 * 0.01 / 128."""
+    """`off` adds 0.1 to four levels of sines of amplitude 1/8, power 1/128: mse = 4 * 0.01 / 128.
+
+    The generator is linear, so what is heard of the latents' error is the error of the sound.
+    """
     assert rows["exact"]["nmse_db"] < -100
-    assert rows["exact"]["solved"] == rows["exact"]["agreement"] == 1
+    assert rows["exact"]["solved"] == rows["exact"]["exact"] == rows["exact"]["agreement"] == 1
+    assert rows["off"]["exact"] == 0
+    assert rows["off"]["latent_heard_db"] == pytest.approx(rows["off"]["nmse_db"], abs=1e-3)
     assert rows["off"]["latent_mae"] == pytest.approx(0.1, rel=1e-4)
     assert rows["off"]["latent_correlation"] == pytest.approx(1)
     assert rows["off"]["mse"] == pytest.approx(0.04 / 128, rel=0.01)
@@ -135,7 +145,11 @@ def test_accuracy_counts_labelled_clips_only(generator, clips):
     labelled = ClipSet(clips.audio, 16000, labels=labels)
     rows = tables.evaluate(labelled, generator, {}, LoudestTone(generator))
     assert rows["reference"]["accuracy"] == pytest.approx(30 / 40)
-    assert rows["reference"]["latent_mae"] is None
+    assert rows["reference"]["latent_mae"] is rows["reference"]["exact"] is None
+    counts = np.array(rows["reference"]["confusion"])
+    assert counts.sum() == 40
+    assert np.trace(counts) == 30
+    assert counts.sum(axis=0).tolist() == np.bincount(words[:40], minlength=4).tolist()
 
 
 def test_failed_clips_count_as_silence(generator, clips, caplog):
@@ -161,24 +175,3 @@ def test_silent_clips_leave_means_defined(generator, clips):
     assert rows["reference"]["nmse_db"] is None
     assert rows["reference"]["solved"] is None
     assert rows["reference"]["inception_score_mean"] is None
-
-
-def test_markdown(rows):
-    rows = {**rows, "encoder": rows["off"]}
-    text = tables.to_markdown(
-        {"synthesized": rows, "real": {"reference": {**rows["reference"], "accuracy": 0.5}}}
-    )
-    lines = text.splitlines()
-    header = next(line for line in lines if line.startswith("| synthesized"))
-    table = [line for line in lines[lines.index(header) :] if line.startswith("|")][: len(rows) + 4]
-    assert len({len(line) for line in table}) == 1, "columns line up"
-    assert "accuracy" not in header
-    encoder = next(i for i, line in enumerate(table) if line.startswith("| encoder"))
-    paper = table[encoder + 1]
-    assert "(paper)" in paper
-    assert "0.00196" in paper
-    assert "0.9731" in paper
-    assert "7.50 ± 0.288" in paper
-    assert "60" in lines[0]
-    assert any("95.4%" in line for line in lines)
-    assert "nan" not in text

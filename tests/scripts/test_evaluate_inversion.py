@@ -1,6 +1,7 @@
 """evaluate_inversion as a user runs it."""
 
 import json
+import re
 
 import pytest
 
@@ -14,7 +15,8 @@ def no_constants(name):
 
 
 def read_tables(folder):
-    return json.loads((folder / "tables.json").read_text(), parse_constant=no_constants)
+    """Returns the tables of the first seed."""
+    return json.loads((folder / "results.json").read_text(), parse_constant=no_constants)["runs"][0]
 
 
 @pytest.fixture(scope="module")
@@ -28,33 +30,37 @@ def labelled_run(command, tiny_models, write_noise, tmp_path_factory):
     return command("evaluate_inversion", *tiny_models, *arguments, cwd=home), home / "out"
 
 
-def test_tables_json(labelled_run):
+def test_results_json(labelled_run):
     result, folder = labelled_run
     assert result.returncode == 0, result.stderr
     tables = read_tables(folder)
-    assert list(tables) == ["synthesized", "real"]
-    for table in tables.values():
-        assert list(table) == ROWS
+    assert list(tables) == ["seed", "synthesized", "real"]
+    assert list(tables["synthesized"]) == list(tables["real"]) == ROWS
     synthesized, real = tables["synthesized"]["encoder"], tables["real"]["encoder"]
     assert synthesized["num_clips"] == 20
     assert synthesized["latent_mae"] > 0
-    assert synthesized["accuracy"] is None
+    assert synthesized["latent_heard_db"] > -40
+    assert synthesized["exact"] == 0
+    assert synthesized["accuracy"] is synthesized["confusion"] is None
     assert synthesized["inception_score_mean"] >= 1
     assert synthesized["seconds_per_clip"] > 0
     assert real["num_clips"] == 8
     assert real["latent_mae"] is None
-    assert 0 <= real["accuracy"] <= 1
+    assert real["accuracy"] == sum(real["confusion"][i][i] for i in range(10)) / 8
+    assert [sum(counts) for counts in real["confusion"]] == [1] * 8 + [0, 0]
     assert real["inception_score_mean"] is None
     assert tables["synthesized"]["zero_latent"]["latent_mae"] == pytest.approx(0.5, abs=0.03)
 
 
-def test_tables_md_is_printed_and_says_how_it_was_made(labelled_run):
+def test_results_md_is_printed_and_says_how_it_was_made(labelled_run):
     result, folder = labelled_run
-    markdown = (folder / "tables.md").read_text(encoding="utf-8")
+    markdown = (folder / "results.md").read_text(encoding="utf-8")
     assert markdown in result.stdout
     assert "evaluate_inversion" in markdown
     assert "| (paper)" in markdown
     assert "8_noise_0.wav" in result.stderr
+    for picture in re.findall(r"\]\((.*?)\)", markdown):
+        assert (folder / picture).is_file()
 
 
 def test_report_and_figures(labelled_run):
@@ -66,6 +72,7 @@ def test_report_and_figures(labelled_run):
     names = [
         f"{kind}_{what}" for kind in ("real", "synthesized") for what in ("distributions", "reconstructions")
     ]
+    names.append("real_confusion")
     written = sorted(path.name for path in (folder / "figures").iterdir())
     assert written == sorted(f"{name}.{suffix}" for name in names for suffix in ("png", "svg"))
 
@@ -73,18 +80,35 @@ def test_report_and_figures(labelled_run):
 def test_methods_are_rows(command, tiny_models, write_noise, tmp_path):
     write_noise(tmp_path / "clips/1_noise_0.wav")
     arguments = ("--data_dir=clips", "--split=all", "--num_clips=3", "--methods=encoder,paper", "--quiet")
-    flags = ("--max_iterations=2", "--init=zero", "--report_clips=0")
+    flags = ("--max_iterations=2", "--init=zero", "--report_clips=0", "--seed=3", "--seeds=2")
     result = command("evaluate_inversion", *tiny_models, *arguments, *flags, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "made by: `evaluate_inversion " in result.stdout
-    assert sorted(p.name for p in (tmp_path / "out/evaluation").iterdir()) == ["tables.json", "tables.md"]
-    for table in read_tables(tmp_path / "out/evaluation").values():
+    assert "- seed: 3, 4; pictures: 3\n" in result.stdout
+    folder = tmp_path / "out/evaluation"
+    assert sorted(path.name for path in folder.iterdir()) == ["figures", "results.json", "results.md"]
+    first, second = json.loads((folder / "results.json").read_text())["runs"]
+    assert (first["seed"], second["seed"]) == (3, 4)
+    mse = [run["synthesized"]["encoder"]["mse"] for run in (first, second)]
+    assert mse[0] != pytest.approx(mse[1], rel=1e-4), "other clips"
+    assert first["real"]["encoder"]["mse"] == pytest.approx(second["real"]["encoder"]["mse"]), "the one clip"
+    for table in (first["synthesized"], first["real"]):
         assert list(table) == [*ROWS, "paper"]
         # Both start at the latent vector 0; the one stays there, the other goes on.
         assert table["encoder"]["mse"] == pytest.approx(table["zero_latent"]["mse"], rel=1e-5)
         assert table["paper"]["mse"] != pytest.approx(table["encoder"]["mse"], rel=1e-4)
         assert table["paper"]["seconds_per_clip"] > 0
-    assert result.stderr.count("3 of 3 clips ran out of iterations") == 1
+    assert result.stderr.count("3 of 3 clips ran out of iterations") == 2
+
+
+def test_one_table_alone(command, tiny_models, tmp_path):
+    arguments = ("--tables=synthesized", "--num_clips=2", "--report_clips=0", "--quiet")
+    result = command("evaluate_inversion", *tiny_models, *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (run,) = json.loads((tmp_path / "out/evaluation/results.json").read_text())["runs"]
+    assert list(run) == ["seed", "synthesized"]
+    assert "Table 1" in result.stdout
+    assert "Table 2" not in result.stdout
 
 
 def test_embedded_models_on_bundled_clips(command, tmp_path):
@@ -106,6 +130,7 @@ def test_embedded_models_on_bundled_clips(command, tmp_path):
     ("argument", "words"),
     [
         ("--num_clips=0", "--num_clips"),
+        ("--seeds=0", "--seeds"),
         ("--split=dev", "--split"),
         ("--data_dir=nowhere", "nowhere"),
         ("--data_dir=empty", "empty"),

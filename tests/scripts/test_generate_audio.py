@@ -46,6 +46,17 @@ def test_same_seed_same_bytes(folders):
         assert file.read_bytes() == (folders[1] / file.name).read_bytes(), file.name
 
 
+def test_a_shorter_run_leaves_no_clips_of_a_longer_one(command, tmp_path):
+    folder = tmp_path / "out/generated"
+    folder.mkdir(parents=True)
+    for name in ("synthesized_00001.wav", "synthesized_00002.wav", "synthesized_2.wav", "mine.wav"):
+        (folder / name).touch()
+    result = command("generate_audio", "--num=1", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    left = {"latents.npz", "synthesized_00000.wav", "synthesized_2.wav", "mine.wav"}
+    assert {path.name for path in folder.iterdir()} == left
+
+
 def test_pcm_16(command, tmp_path):
     result = command("generate_audio", "--num=1", "--subtype=PCM_16", cwd=tmp_path)
     assert result.returncode == 0, result.stderr

@@ -156,6 +156,21 @@ def test_starts_at_the_latents_of_an_earlier_run(command, tiny_models, refined_r
     assert [row["mse"] for row in rows_of(home / "out")] == [row["mse"] for row in rows_of(home / "again")]
 
 
+def test_another_run_leaves_nothing_of_the_earlier_one(command, tiny_models, write_noise, tmp_path):
+    write_noise(tmp_path / "a.wav")
+    write_noise(tmp_path / "b.wav")
+    for name in ("report.html", "report-2.html", "trace.csv", "mine.html", "reconstructions/mine.wav"):
+        path = tmp_path / "out/inversion" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for arguments in (["a.wav", "b.wav"], ["b.wav", "--noreport"]):
+        result = command("invert_audio", *tiny_models, "--quiet", *arguments, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    folder = tmp_path / "out/inversion"
+    left = {"latents.npz", "metrics.csv", "mine.html", "b.wav", "mine.wav"}
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == left
+
+
 def test_all_slices_and_peak(command, tiny_models, write_noise, tmp_path):
     write_noise(tmp_path / "long.wav", num_samples=40000, level=0.01)
     arguments = ("--all_slices", "--peak=0.9", "--quiet", "--noreport", "long.wav")

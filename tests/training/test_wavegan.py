@@ -162,8 +162,8 @@ class Bar:
     def __init__(self, kill_at):
         self._left = kill_at
 
-    def __call__(self, **_):
-        return self
+    def __call__(self, loop=None, **_):
+        return self if loop is None else loop
 
     def set_postfix_str(self, text, refresh):
         pass

@@ -20,7 +20,7 @@ from tf_inversion.applications.features import inverter_features
 from tf_inversion.applications.probe import train_probe
 from tf_inversion.evaluation.metrics import PERFECT_DB
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion.methods import invert
+from tf_inversion.inversion.methods import invert, without_warnings
 from tf_inversion.networks.inverter import Inverter
 
 #: A clip with a residual of at most this, in dB, is the generator's own.
@@ -28,7 +28,12 @@ OWN_DB = -10.0
 
 
 def train_detector(
-    inverter: Inverter, real: np.ndarray, synthesized: np.ndarray, *, batch_size: int = 64
+    inverter: Inverter,
+    real: np.ndarray,
+    synthesized: np.ndarray,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Trains a linear classifier on the inverter's features of clips.
 
@@ -36,13 +41,14 @@ def train_detector(
       inverter: is left as it is.
       real, synthesized: clips float32 [n, num_samples]; their levels do not matter.
       batch_size: clips at once; bounds the memory.
+      progress: wraps loops over batches, here and in the function.
 
     Returns:
       The function from clips [n, num_samples] to log-odds [n] of being synthesized.
     """
 
     def features(audio: np.ndarray) -> np.ndarray:
-        return inverter_features(inverter, audio, batch_size=batch_size)
+        return inverter_features(inverter, audio, batch_size=batch_size, progress=progress)
 
     labels = ["real"] * len(real) + ["synthesized"] * len(synthesized)
     probe = train_probe(np.concatenate([features(real), features(synthesized)]), labels)
@@ -70,17 +76,18 @@ def residual_db(
       starts, max_iterations, batch_size, seed, progress: of `invert`; few iterations will do, since
         the clips that take many are those of others.
     """
-    result = invert(
-        audio,
-        generator,
-        "least_squares",
-        starts=starts,
-        max_iterations=max_iterations,
-        adjust=("gain",),
-        batch_size=batch_size,
-        seed=seed,
-        progress=progress,
-    )
+    with without_warnings():  # the clips of others run out of iterations
+        result = invert(
+            audio,
+            generator,
+            "least_squares",
+            starts=starts,
+            max_iterations=max_iterations,
+            adjust=("gain",),
+            batch_size=batch_size,
+            seed=seed,
+            progress=progress,
+        )
     energy = np.sum(np.square(audio, dtype=np.float64), 1)
     error = np.sum(np.square(audio - result.audio, dtype=np.float64), 1)
     ratio = np.divide(error, energy, out=np.ones_like(error), where=np.isfinite(error) & (energy > 0))
@@ -91,6 +98,7 @@ def score_all(
     clips: Mapping[str, np.ndarray],
     detectors: Mapping[str, Callable[[np.ndarray], np.ndarray]],
     degradations: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     """Scores kinds of clips by detectors after each degradation.
 
@@ -98,13 +106,15 @@ def score_all(
       clips: the kinds, float32 [n, num_samples] under their names.
       detectors: clips [n, num_samples] -> scores [n], under their names; each is called once, with all.
       degradations: clip [num_samples] -> clip [num_samples], under their names.
+      progress: wraps the loop over what is degraded.
 
     Returns:
       (degradation, detector) -> kind -> scores [n].
     """
     parts = [(degradation, kind) for degradation in degradations for kind in clips]
     degraded = [
-        np.stack([degradations[degradation](clip) for clip in clips[kind]]) for degradation, kind in parts
+        np.stack([degradations[degradation](clip) for clip in clips[kind]])
+        for degradation, kind in progress(parts)
     ]
     ends = np.cumsum([len(audio) for audio in degraded])[:-1]
     found = {(degradation, detector): {} for degradation in degradations for detector in detectors}

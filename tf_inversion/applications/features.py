@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import keras
 import numpy as np
 
@@ -9,7 +11,13 @@ from tf_inversion.audio.clips import SILENCE
 from tf_inversion.networks.inverter import Inverter
 
 
-def inverter_features(inverter: Inverter, audio: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
+def inverter_features(
+    inverter: Inverter,
+    audio: np.ndarray,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> np.ndarray:
     """Returns the activations before an inverter's last layer, float32 [n, 8 * width].
 
     Clips are scaled to the peak of the inverter's training first, so that the level tells nothing.
@@ -18,12 +26,13 @@ def inverter_features(inverter: Inverter, audio: np.ndarray, *, batch_size: int 
       inverter: a ResNet-18.
       audio: float32 [n, num_samples].
       batch_size: clips at once; bounds the memory.
+      progress: wraps the loop over batches.
     """
     network = inverter.network
     trunk = keras.Model(network.input, network.get_layer("embedding").output)
     level = np.abs(audio).max(1, keepdims=True)
     audio = np.where(level > SILENCE, audio * ((inverter.peak or 1.0) / np.maximum(level, SILENCE)), audio)
-    batches = range(0, len(audio), batch_size)
+    batches = progress(range(0, len(audio), batch_size))
     return np.concatenate(
         [trunk(audio[start : start + batch_size], training=False).numpy() for start in batches]
     )

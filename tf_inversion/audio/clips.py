@@ -200,6 +200,7 @@ def load_clips(
     sample_rate: int = SAMPLE_RATE,
     peak: float = 0.0,
     all_slices: bool = False,
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> LoadedClips:
     """Loads files, preprocessed as in training; what can't be read is in the report.
 
@@ -208,9 +209,10 @@ def load_clips(
       peak: as in clip_dataset.
       all_slices: take a longer file's every slice, the last one zero-padded;
         their names end in _0000, _0001, and so on.
+      progress: wraps loops over the files, which are read twice; tqdm for bars.
     """
     clips = ClipList([os.fspath(path) for path in paths])
-    clips = check_clips(clips, num_samples, sample_rate, whole=all_slices)
+    clips = check_clips(clips, num_samples, sample_rate, whole=all_slices, progress=progress)
     audio, names, origins, taken = [], [], [], set()
     waveform = _reader(clips.sources, sample_rate)
 
@@ -221,7 +223,7 @@ def load_clips(
         return tf.map_fn(lambda part: _fit(part, num_samples, peak), parts)
 
     dataset = tf.data.Dataset.range(len(clips)).map(slices, num_parallel_calls=tf.data.AUTOTUNE)
-    for path, parts in zip(clips.paths, dataset.as_numpy_iterator()):
+    for path, parts in zip(progress(clips.paths), dataset.as_numpy_iterator()):
         name = unused_name(Path(path).stem, taken)
         audio += list(parts)
         names += (

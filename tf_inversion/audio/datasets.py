@@ -154,7 +154,7 @@ def _unpack(
     complain: Callable[[str], None],
 ) -> None:
     what = f"{archive}: not what {dataset.url} should be (SHA-256 differs)"
-    if dataset.archive_sha256 and downloads.sha256(archive) != dataset.archive_sha256:
+    if dataset.archive_sha256 and downloads.sha256(archive, progress) != dataset.archive_sha256:
         complain(what)
     with paths.writing(output_dir) as folder:
         folder.mkdir()

@@ -76,11 +76,13 @@ def download(url: str, path: Path, progress: Progress = no_progress) -> None:
         raise errors.DatasetError(f"{url}: the connection broke off; try again, it goes on from there")
 
 
-def sha256(path: Path) -> str:
+def sha256(path: Path, progress: Progress = no_progress) -> str:
     """Returns the checksum of a file, in hexadecimal."""
     digest = hashlib.sha256()
+    total = math.ceil(path.stat().st_size / _MEGABYTE)
     with open(path, "rb") as file:
-        while block := file.read(_MEGABYTE):
+        blocks = iter(lambda: file.read(_MEGABYTE), b"")
+        for block in progress(blocks, total=total, desc="verifying", unit="MB"):
             digest.update(block)
     return digest.hexdigest()
 

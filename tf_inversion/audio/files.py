@@ -20,6 +20,7 @@ from tf_inversion import errors, paths
 
 # What libsndfile reads; a folder's other files are not taken for clips.
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
+LOUDEST = 1e10  # integers taken for floats reach 2**31; sums of far larger squares overflow float32
 
 
 def read_audio(path: str | os.PathLike, num_frames: int = -1) -> tuple[np.ndarray, int]:
@@ -35,7 +36,7 @@ def read_audio(path: str | os.PathLike, num_frames: int = -1) -> tuple[np.ndarra
 
     Raises:
       AudioFileError: if the file is missing, damaged, empty, of an unknown
-        format, or holds values that are not finite.
+        format, or holds values that are not finite or over `LOUDEST`.
     """
     with opened(path) as file:
         return averaged(file, num_frames), file.samplerate
@@ -62,8 +63,10 @@ def averaged(file: soundfile.SoundFile, num_frames: int = -1) -> np.ndarray:
     samples = file.read(num_frames, dtype="float32", always_2d=True)
     if not samples.size:
         raise errors.AudioFileError(f"{file.name}: holds no audio; leave it out or record it again")
-    if not np.isfinite(samples).all():
-        raise errors.AudioFileError(f"{file.name}: holds values that are not finite; write it again")
+    if not (np.abs(samples) <= LOUDEST).all():
+        raise errors.AudioFileError(
+            f"{file.name}: holds values that are not finite, or over {LOUDEST:g}; write it again"
+        )
     return samples.mean(axis=1)
 
 

@@ -63,7 +63,8 @@ def find_clips(data_dir: str | os.PathLike, split: str = "train") -> ClipList:
       split: "train", "valid", "test" (they do not overlap), or "all".
 
     Raises:
-      DatasetError: if the folder is missing, holds no clips, or none of this split.
+      DatasetError: if the folder is missing, holds no clips, or none of this split, or if one of the
+        lists of Speech Commands can't be read.
       InvalidArgumentError: if there is no such split.
     """
     if split not in SPLITS:
@@ -80,7 +81,8 @@ def find_clips(data_dir: str | os.PathLike, split: str = "train") -> ClipList:
     if not names:
         there = ", ".join(sorted(set(splits.values())))
         raise errors.DatasetError(
-            f"{data_dir}: no clips in split {split!r}; its {len(splits)} clips are in: {there}; or use 'all'"
+            f"{data_dir}: no clips in split {split!r}; its {len(splits)} clips are in: {there}; add some, or "
+            "lay them out in folders train/, valid/ and test/"
         )
     classes = _classes(list(splits))
     paths = [str(root / name) for name in names]
@@ -164,16 +166,23 @@ def _split_rule(root: Path, names: list[str]) -> Callable[[str], str]:
     """Returns the function that gives the split of each name."""
     if _has_split_folders(names):
         return lambda name: name.split("/")[0]
-    if (root / "testing_list.txt").is_file():
-        listed = {
-            name: split
-            for split, file in (("valid", "validation_list.txt"), ("test", "testing_list.txt"))
-            for name in (root / file).read_text().split()
-        }
+    lists = {"valid": root / "validation_list.txt", "test": root / "testing_list.txt"}
+    if any(path.exists() for path in lists.values()):
+        listed = {name: split for split, path in lists.items() for name in _listed(path)}
         return lambda name: listed.get(name, "train")
     if all(_FSDD_NAME.fullmatch(_stem(name)) for name in names):
         return _fsdd_split
     return _hashed_split
+
+
+def _listed(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.DatasetError(
+            f"{path}: missing or no text file; the splits of Speech Commands need validation_list.txt and "
+            "testing_list.txt"
+        ) from error
 
 
 def _fsdd_split(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -32,10 +32,17 @@ class ClipSet:
     names: list[str] | None = None
 
 
-def synthesized_clips(generator: Generator, num: int, seed: int, *, batch_size: int = 64) -> ClipSet:
-    """Clips that the generator makes of `num` latent vectors drawn with `seed`."""
+def synthesized_clips(
+    generator: Generator,
+    num: int,
+    seed: int,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> ClipSet:
+    """Clips that the generator makes of `num` latent vectors drawn with `seed`, see `synthesize`."""
     latents = draw_latents(num, generator.latent_dim, seed)
-    audio = np.stack(list(synthesize(generator, latents, batch_size=batch_size)))
+    audio = np.stack(list(synthesize(generator, latents, batch_size=batch_size, progress=progress)))
     names = [f"synthesized_{index:05d}" for index in range(num)]
     return ClipSet(audio, generator.sample_rate, latents=latents, names=names)
 
@@ -48,6 +55,7 @@ def real_clips(
     num: int,
     seed: int,
     peak: float = 0.0,
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> ClipSet:
     """Reads at most `num` of the clips, chosen with `seed`, preprocessed as in training.
 
@@ -57,13 +65,16 @@ def real_clips(
       words: the judge's `label_names`, which the labels come to refer to.
       num, seed: how many clips, and which.
       peak: level that each clip is scaled to; 0 leaves it.
+      progress: of `load_clips`.
 
     Raises:
       DatasetError: if no clip is readable.
     """
     chosen = np.random.default_rng(seed).permutation(len(clips))[:num]
     clips = clips.pick(sorted(chosen))
-    loaded = audio_clips.load_clips(clips.paths, generator.num_samples, generator.sample_rate, peak)
+    loaded = audio_clips.load_clips(
+        clips.paths, generator.num_samples, generator.sample_rate, peak, progress=progress
+    )
     if not loaded.names:
         raise errors.DatasetError(f"{clips.paths[0]}: not readable, nor any of the {len(clips)} clips")
     labels = None

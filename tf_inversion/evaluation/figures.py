@@ -16,6 +16,7 @@ from tf_inversion.evaluation.samples import average_spectrum
 DECIBELS = (-60, -10)  # from the darkest to the brightest of every log-mel spectrogram
 COLORS = "magma"
 _COLUMNS = 8
+_MATRICES = 4  # in a line
 _METRICS = {  # of metrics.csv
     "nmse_db": "nMSE, dB (low is good)",
     "ssim": "SSIM, real part (1 is best)",
@@ -114,7 +115,8 @@ def distributions(rows: Mapping[str, Sequence[Mapping]], title: str) -> Figure:
         for y, clips in enumerate(rows.values()):
             values = np.array([row[key] for row in clips], np.float64)
             values = values[np.isfinite(values)]
-            axes.plot(values, y + rng.uniform(-0.3, 0.3, len(values)), ".", markersize=4, alpha=0.4)
+            dots = y + rng.uniform(-0.3, 0.3, len(values))
+            axes.plot(values, dots, ".", markersize=4, alpha=0.4, rasterized=True)
             if len(values):
                 low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
                 axes.plot([low, high], [y, y], color="0.2", linewidth=1.5)
@@ -123,6 +125,37 @@ def distributions(rows: Mapping[str, Sequence[Mapping]], title: str) -> Figure:
         axes.set_xlabel(label)
         axes.grid(axis="x", alpha=0.3)
     figure.axes[0].invert_yaxis()
+    return figure
+
+
+def confusion(matrices: Mapping[str, np.ndarray], words: Sequence[str], title: str) -> Figure:
+    """Draws matrices of counts [label, answer] side by side, darker by share of the label's clips.
+
+    Args:
+      matrices: heading -> int [len(words), len(words)].
+      words: that the rows and columns stand for.
+      title: of the figure.
+    """
+    columns = min(_MATRICES, len(matrices))
+    lines = -(-len(matrices) // columns)
+    side = 0.5 + 0.24 * len(words)
+    figure = Figure(figsize=(0.6 + side * columns, 0.4 + (side + 0.65) * lines), layout="constrained")
+    figure.suptitle(title, parse_math=False)
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes, (name, counts) in zip(grid.flat, matrices.items()):
+        counts = np.asarray(counts)
+        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (label, answer), count in np.ndenumerate(counts):
+            if count:
+                color = "white" if shares[label, answer] > 0.5 else "black"
+                axes.text(answer, label, count, ha="center", va="center", fontsize="xx-small", color=color)
+        axes.set_title(name, fontsize="medium", parse_math=False)
+        axes.set_xticks(range(len(words)), words, rotation=90, fontsize="small")
+        axes.set_yticks(range(len(words)), words, fontsize="small")
+        axes.tick_params(length=0, labelleft=axes in grid[:, 0])
+    for axes in list(figure.axes)[len(matrices) :]:
+        axes.remove()
     return figure
 
 

@@ -7,14 +7,19 @@ of the answer, the error in the latent vector, and a judge's opinion.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_inversion import losses
 from tf_inversion.audio import mel, spectrogram
+from tf_inversion.generators.base import Generator
 
 SOLVED_DB = -40.0
+EXACT_DB = -100.0
 # An error that float32 audio can't tell from none counts as this, so that one perfect clip can't
 # pull a mean to minus infinity.
 PERFECT_DB = -200.0
@@ -22,7 +27,12 @@ NUM_SPLITS = 10
 
 
 def clip_metrics(
-    clips: np.ndarray, reconstructions: np.ndarray, sample_rate: int, *, batch_size: int = 64
+    clips: np.ndarray,
+    reconstructions: np.ndarray,
+    sample_rate: int,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> dict[str, np.ndarray]:
     """Compares reconstructions with their clips, batch by batch.
 
@@ -31,6 +41,7 @@ def clip_metrics(
       reconstructions: the same for what was made of them.
       sample_rate: in hertz.
       batch_size: bounds the memory; the values do not depend on it.
+      progress: wraps the loop over batches; tqdm for a bar.
 
     Returns:
       float64 [n] under each of
@@ -48,7 +59,7 @@ def clip_metrics(
             tf.constant(reconstructions[start : start + batch_size], tf.float32),
             sample_rate,
         )
-        for start in batches
+        for start in progress(batches)
     ]
     return {key: np.concatenate([part[key] for part in parts]).astype(np.float64) for key in parts[0]}
 
@@ -57,13 +68,12 @@ def _batch_metrics(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: in
     # In float64, so that errors far below the clip keep their digits.
     clip_power = _power(clips)
     mse = _power(tf.cast(clips, tf.float64) - tf.cast(reconstructions, tf.float64))
-    ratio = np.divide(mse, clip_power, out=np.full_like(mse, np.nan), where=clip_power > 0)
     rms_ratio = np.sqrt(
         np.divide(_power(reconstructions), clip_power, out=np.full_like(mse, np.nan), where=clip_power > 0)
     )
     return {
         "mse": mse,
-        "nmse_db": 10 * np.log10(np.maximum(ratio, 10 ** (PERFECT_DB / 10))),
+        "nmse_db": _ratio_db(mse, clip_power),
         "ssim": ssim_real(clips, reconstructions).numpy(),
         "ssim_magnitude": ssim_magnitude(clips, reconstructions).numpy(),
         "log_mel_l1": losses.spectral_mae(
@@ -75,6 +85,11 @@ def _batch_metrics(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: in
 
 def _power(audio: tf.Tensor) -> np.ndarray:
     return tf.reduce_mean(tf.square(tf.cast(audio, tf.float64)), axis=1).numpy()
+
+
+def _ratio_db(power: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    ratio = np.divide(power, reference, out=np.full_like(power, np.nan), where=reference > 0)
+    return 10 * np.log10(np.maximum(ratio, 10 ** (PERFECT_DB / 10)))
 
 
 def ssim_real(clips: tf.Tensor, reconstructions: tf.Tensor) -> tf.Tensor:
@@ -129,12 +144,73 @@ def latent_correlation(latents: np.ndarray, recovered: np.ndarray) -> float:
     return float(np.sum(x * y) / scale) if scale > 0 else float("nan")
 
 
-def judge_probabilities(judge: keras.Model, audio: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
+def latent_heard_db(
+    generator: Generator,
+    latents: np.ndarray,
+    recovered: np.ndarray,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> np.ndarray:
+    """How far off latents are in decibels, each direction weighted by how much the sound changes along it.
+
+    10 log10(|J (z' - z)|^2 / |G(z)|^2), J the Jacobian of the generator at the true z: the distance of the
+    clips in the generator's linear approximation. Most directions of z hardly change the sound, so that
+    |z' - z| alone tells little.
+
+    Args:
+      generator: z [b, latent_dim] -> audio [b, num_samples].
+      latents: the true z, float32 [n, latent_dim].
+      recovered: z', the same, finite.
+      batch_size: bounds the memory; the values do not depend on it.
+      progress: wraps the loop over batches.
+
+    Returns:
+      float64 [n], at least -200; NaN where G(z) is silent.
+    """
+    parts = []
+    for start in progress(range(0, len(latents), batch_size)):
+        z = tf.constant(latents[start : start + batch_size], tf.float32)
+        error = tf.constant(recovered[start : start + batch_size], tf.float32) - z
+        parts.append(_ratio_db(*map(_power, _tangent(generator, z, error))))
+    return np.concatenate(parts)
+
+
+@functools.partial(tf.function, reduce_retracing=True)
+def _tangent(generator: Generator, latents: tf.Tensor, direction: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    with tf.autodiff.ForwardAccumulator(latents, direction) as accumulator:
+        audio = generator(latents)
+    return accumulator.jvp(audio), audio
+
+
+def confusion(labels: np.ndarray, answers: np.ndarray, num_words: int) -> np.ndarray:
+    """Counts clips by label (rows) and answer (columns).
+
+    Args:
+      labels: int [n], -1 for unknown: not counted.
+      answers: int [n].
+
+    Returns:
+      int [num_words, num_words].
+    """
+    counts = np.zeros((num_words, num_words), int)
+    known = labels >= 0
+    np.add.at(counts, (labels[known], answers[known]), 1)
+    return counts
+
+
+def judge_probabilities(
+    judge: keras.Model,
+    audio: np.ndarray,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> np.ndarray:
     """Returns p(word | clip) [n, classes] by a classifier audio [b, num_samples] -> logits [b, classes]."""
     return np.concatenate(
         [
             tf.nn.softmax(judge(tf.constant(audio[start : start + batch_size]), training=False)).numpy()
-            for start in range(0, len(audio), batch_size)
+            for start in progress(range(0, len(audio), batch_size))
         ]
     )
 

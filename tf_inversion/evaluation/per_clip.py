@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import numpy as np
@@ -37,6 +37,7 @@ def per_clip(
     judge: keras.Model,
     *,
     batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> list[Row]:
     """Returns a row per clip: distances, what the judge hears before and after, and what it took.
 
@@ -47,11 +48,12 @@ def per_clip(
       sample_rate: in hertz.
       judge: a classifier with `label_names`.
       batch_size: bounds the memory.
+      progress: wraps loops over batches, one for the distances and two for the judge.
     """
-    distances = metrics.clip_metrics(clips, result.audio, sample_rate, batch_size=batch_size)
+    batches = {"batch_size": batch_size, "progress": progress}
+    distances = metrics.clip_metrics(clips, result.audio, sample_rate, **batches)
     before, after = (
-        metrics.judge_probabilities(judge, audio, batch_size=batch_size).argmax(1)
-        for audio in (clips, result.audio)
+        metrics.judge_probabilities(judge, audio, **batches).argmax(1) for audio in (clips, result.audio)
     )
     return [
         {

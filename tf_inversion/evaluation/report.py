@@ -12,7 +12,7 @@ import dataclasses
 import io
 import os
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -77,15 +77,20 @@ class Section:
 
 
 def write_report(
-    folder: str | os.PathLike, sections: Sequence[Section], sample_rate: int, made: Mapping[str, str]
+    folder: str | os.PathLike,
+    sections: Sequence[Section],
+    sample_rate: int,
+    made: Mapping[str, str],
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> list[Path]:
     """Writes report.html, report-2.html and so on, and removes the pages of a longer earlier report.
 
     Args:
       folder: to write to, made if absent.
-      sections: at least one clip in all.
+      sections: what it shows; without one, the earlier report is removed.
       sample_rate: in hertz.
       made: how the run was made, such as "command" -> the command line.
+      progress: wraps the loop over the pages.
 
     Returns:
       The paths of the pages.
@@ -94,7 +99,7 @@ def write_report(
     clips = [(section, i) for section in sections for i in range(len(section.names))]
     starts = range(0, len(clips), CLIPS_PER_PAGE)
     pages = [Path(folder) / _page_name(start) for start in starts]
-    for page, start in zip(pages, starts):
+    for page, start in progress(list(zip(pages, starts))):
         shown = clips[start : start + CLIPS_PER_PAGE]
         versions = [_versions(section, i) for section, i in shown]
         images = iter(

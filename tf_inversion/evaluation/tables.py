@@ -7,12 +7,11 @@ last two has recovered nothing.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from tf_inversion.evaluation import metrics
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.generators.base import Generator
+from tf_inversion.inversion.methods import without_warnings
 from tf_inversion.inversion.result import InversionResult
 
 _logger = logging.getLogger(__name__)
@@ -56,7 +56,9 @@ _COLUMNS = (
     ("rms_ratio", "RMS", "{:.2f}"),
     ("latent_mae", "z error", "{:.3g}"),
     ("latent_correlation", "z corr", "{:.3f}"),
+    ("latent_heard_db", "z heard dB", "{:.1f}"),
     ("solved", "solved", "{:.1%}"),
+    ("exact", "exact", "{:.1%}"),
     ("accuracy", "accuracy", "{:.1%}"),
     ("agreement", "agree", "{:.1%}"),
     ("inception_score_mean", "inception", "{:.2f}"),
@@ -66,8 +68,10 @@ LEGEND = f"""\
 - MSE, SSIM (real part of the STFT): the paper's. On real audio both reward silence.
 - nMSE dB: 10 log10(squared error / energy of the clip), averaged in dB; {metrics.PERFECT_DB:.0f} is no error.
 - SSIM mag, mel L1: of log-magnitude spectrograms and of log10 mel magnitudes; blind to phase.
-- RMS: level out / in. solved: share of clips at {metrics.SOLVED_DB:.0f} dB or under.
+- RMS: level out / in.
+- solved, exact: shares of the clips at {metrics.SOLVED_DB:.0f} dB and {metrics.EXACT_DB:.0f} dB or under.
 - z error, z corr: mean |z - z'| and correlation with the true latent vectors.
+- z heard dB: z' - z as far as it is heard, 10 log10(|J (z' - z)|^2 / |G(z)|^2), J the generator's Jacobian.
 - accuracy, agree: share to which the judge gives the label, or the word that it gives to the clip itself.
 - inception: score over {metrics.NUM_SPLITS} splits, at most a tenth of the number of clips.
 - (paper): printed there for the row above; the official SC09 generator, another judge and scale of SSIM.
@@ -90,7 +94,8 @@ def evaluate(
     judge: keras.Model,
     *,
     batch_size: int = 64,
-) -> dict[str, dict[str, float | int | None]]:
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> dict[str, dict[str, float | int | list | None]]:
     """Fills one table: a row for each of `reference`, `silence`, `zero_latent` and the methods.
 
     Args:
@@ -100,19 +105,22 @@ def evaluate(
         an iteration on a few clips, to be compiled, before it is timed.
       judge: audio [b, num_samples] -> logits; a network that no loss has seen.
       batch_size: clips at once; bounds the memory of generator, judge and metrics.
+      progress: wraps loops over batches of judge and metrics.
 
     Returns:
-      Row name -> key -> value: means over the clips, None where a value has no meaning. A
-      reconstruction that is not finite counts as silence, and is warned of.
+      Row name -> key -> value: means over the clips, None where a value has no meaning; under
+      "confusion" counts, see `metrics.confusion`, of labelled clips. A reconstruction that is not
+      finite counts as silence, and is warned of.
     """
-    probabilities = metrics.judge_probabilities(judge, clips.audio, batch_size=batch_size)
+    batches = {"batch_size": batch_size, "progress": progress}
+    probabilities = metrics.judge_probabilities(judge, clips.audio, **batches)
     words = probabilities.argmax(1)
     rows = {}
     for name, answer in _answers(clips, generator, methods, batch_size):
         answer = _finite(name, answer)
-        given = metrics.judge_probabilities(judge, answer.audio, batch_size=batch_size)
+        given = metrics.judge_probabilities(judge, answer.audio, **batches)
         rows[name] = {
-            **_distances(clips, answer, batch_size),
+            **_distances(clips, generator, answer, batches),
             **_opinions(given, words, clips.labels),
             "seconds_per_clip": answer.seconds_per_clip,
         }
@@ -127,25 +135,13 @@ def _answers(clips, generator, methods, batch_size) -> Iterator[tuple[str, _Answ
     audio = np.broadcast_to(generator(zero).numpy(), shape)
     yield "zero_latent", _Answer(audio, np.broadcast_to(zero, (len(audio), generator.latent_dim)))
     for name, run in methods.items():
-        with _warnings_off():
+        with without_warnings():  # that a single iteration was not enough
             for count in (2, 3):  # traces for any number
                 run(clips.audio[:count], max_iterations=1)
         began = time.perf_counter()
         result = run(clips.audio)
         seconds = time.perf_counter() - began
         yield name, _Answer(result.audio, result.latents, seconds / len(clips.audio))
-
-
-@contextlib.contextmanager
-def _warnings_off() -> Iterator[None]:
-    """Keeps to itself that a single iteration was not enough."""
-    logger = logging.getLogger("tf_inversion.inversion")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _finite(name: str, answer: _Answer) -> _Answer:
@@ -158,9 +154,11 @@ def _finite(name: str, answer: _Answer) -> _Answer:
     )
 
 
-def _distances(clips: ClipSet, answer: _Answer, batch_size: int) -> dict[str, float | int | None]:
-    per_clip = metrics.clip_metrics(clips.audio, answer.audio, clips.sample_rate, batch_size=batch_size)
-    nmse_db = per_clip["nmse_db"]
+def _distances(
+    clips: ClipSet, generator: Generator, answer: _Answer, batches: Mapping
+) -> dict[str, float | int | None]:
+    per_clip = metrics.clip_metrics(clips.audio, answer.audio, clips.sample_rate, **batches)
+    nmse_db = per_clip["nmse_db"][~np.isnan(per_clip["nmse_db"])]
     both = clips.latents is not None and answer.latents is not None
     return {
         "num_clips": len(clips.audio),
@@ -169,18 +167,26 @@ def _distances(clips: ClipSet, answer: _Answer, batch_size: int) -> dict[str, fl
         "latent_correlation": (
             _number(metrics.latent_correlation(clips.latents, answer.latents)) if both else None
         ),
-        "solved": _mean(nmse_db[~np.isnan(nmse_db)] <= metrics.SOLVED_DB),
+        "latent_heard_db": (
+            _mean(metrics.latent_heard_db(generator, clips.latents, answer.latents, **batches))
+            if both
+            else None
+        ),
+        "solved": _mean(nmse_db <= metrics.SOLVED_DB),
+        "exact": None if clips.latents is None else _mean(nmse_db <= metrics.EXACT_DB),
     }
 
 
 def _opinions(probabilities: np.ndarray, words: np.ndarray, labels: np.ndarray | None) -> dict:
     given = probabilities.argmax(1)
     score, deviation = metrics.inception_score(probabilities)
+    num_words = probabilities.shape[1]
     return {
         "accuracy": None if labels is None else _mean((given == labels)[labels >= 0]),
         "agreement": _mean(given == words),
         "inception_score_mean": _number(score),
         "inception_score_std": _number(deviation),
+        "confusion": None if labels is None else metrics.confusion(labels, given, num_words).tolist(),
     }
 
 
@@ -194,28 +200,16 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def to_markdown(tables: Mapping[str, Mapping[str, Mapping]]) -> str:
-    """Lays out {"synthesized": rows, "real": rows} as Markdown that reads well on a terminal too.
-
-    The paper's printed figures stand under the row of the same method.
-    """
-    return "\n".join([*(_table(kind, rows) for kind, rows in tables.items()), LEGEND])
-
-
-def _table(kind: str, rows: Mapping[str, Mapping]) -> str:
-    num_clips = next(iter(rows.values()))["num_clips"]
-    return f"## {TITLES[kind]}: {num_clips}\n\n{layout(cells(kind, rows))}\n"
-
-
-def cells(kind: str, rows: Mapping[str, Mapping], paper: str = "(paper)") -> list[list[str]]:
+def cells(kind: str, rows: Mapping[str, Mapping], paper: str | None = "(paper)") -> list[list[str]]:
     """Returns the lines of one of the tables, the heading first.
 
-    `paper` names the lines of the paper's figures; {} in it is the method that they belong to.
+    The figures that the paper prints stand under the row of the same method, in a line named `paper`; {} in
+    it is the method, and None leaves these lines out.
     """
     lines = []
     for name, row in rows.items():
         lines.append((name, row))
-        if name in PAPER[kind]:
+        if paper and name in PAPER[kind]:
             lines.append((paper.format(name), dict(zip(_PAPER_KEYS, PAPER[kind][name]))))
     columns = [column for column in _COLUMNS if any(row[column[0]] is not None for row in rows.values())]
     return [
@@ -228,7 +222,9 @@ def _cell(row: Mapping, key: str, template: str) -> str:
     if row.get(key) is None:
         return "-"
     text = template.format(row[key])
-    return f"{text} ± {row['inception_score_std']:.3f}" if key == "inception_score_mean" else text
+    if key == "inception_score_mean" and row["inception_score_std"] is not None:
+        return f"{text} ± {row['inception_score_std']:.3f}"
+    return text
 
 
 def layout(lines: Sequence[Sequence[str]]) -> str:

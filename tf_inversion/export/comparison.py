@@ -54,7 +54,7 @@ def compare(
       inverter, generator, classifier: what the files were made of.
       judge: hears the words in reconstructions.
       batch_size: clips at once in Keras.
-      progress: wraps the loop over the files; tqdm for a bar.
+      progress: wraps loops, over batches and over the files; tqdm for bars.
 
     Returns:
       A row for each model as it is in Keras, then for each of its files: `model`, `format`, and the
@@ -69,20 +69,22 @@ def compare(
         return np.array(judge.label_names)[given.argmax(1)]
 
     latents = np.concatenate(
-        [inverter.encode(clips.audio[i : i + batch_size]) for i in range(0, len(clips.audio), batch_size)]
+        [
+            inverter.encode(clips.audio[i : i + batch_size])
+            for i in progress(range(0, len(clips.audio), batch_size))
+        ]
     )
-    # Of each model what it is given, which output counts, what Keras answers, and the words that follow.
+    # Of each model what it is given, which output counts, how Keras answers, and the words that follow.
     tests = {
-        "inverter": (clips.audio, "latents", latents, lambda z: heard(reconstruct(z))),
-        "generator": (latents, "audio", reconstruct(latents), heard),
+        "inverter": (clips.audio, "latents", lambda: latents, lambda z: heard(reconstruct(z))),
+        "generator": (latents, "audio", lambda: reconstruct(latents), heard),
         "classifier": (
             clips.audio,
             "probabilities",
-            judge_probabilities(classifier, clips.audio, batch_size=batch_size),
+            lambda: judge_probabilities(classifier, clips.audio, batch_size=batch_size),
             lambda probabilities: np.array(classifier.label_names)[probabilities.argmax(1)],
         ),
     }
-    expected = {name: words(reference) for name, (_, _, reference, words) in tests.items() if name in files}
     labels = np.full(len(clips.audio), -1) if clips.labels is None else clips.labels
     known = labels >= 0
     right = np.array(judge.label_names)[labels[known]]
@@ -91,9 +93,11 @@ def compare(
         [(model, form) for model in files for form in ("keras", *files[model])]
     ):
         row = {"model": name, "format": quantisation, **dict.fromkeys(key for key, *_ in _COLUMNS)}
-        given = expected[name]
-        if quantisation != "keras":
-            inputs, output, reference, words = tests[name]
+        inputs, output, answer, words = tests[name]
+        if quantisation == "keras":
+            reference = answer()
+            expected = given = words(reference)
+        else:
             contents = files[name][quantisation]
             outputs, seconds = tflite.run(contents, inputs)
             given = words(outputs[output])
@@ -103,7 +107,7 @@ def compare(
             row["max_error"], row["mean_error"] = _number(error.max()), _number(error.mean())
             row["correlation"] = _number(latent_correlation(reference, outputs[output]))
         row["accuracy"] = float(np.mean(given[known] == right)) if known.any() else None
-        row["agreement"] = float(np.mean(given == expected[name]))
+        row["agreement"] = float(np.mean(given == expected))
         rows.append(row)
     return rows
 

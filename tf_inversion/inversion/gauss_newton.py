@@ -28,7 +28,7 @@ things make it converge from far away, in few Jacobians:
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +40,11 @@ from tf_inversion.inversion import rounds
 from tf_inversion.inversion.objectives import Objective
 
 TOLERANCE = 0.05
+PRIOR = 0.006  # of |r|^2: on the way, the linear model is wrong by a variance of about |r|^2 / 500
 _STEPS = 8  # that one Jacobian serves
 _LENGTHS = (1.0, 0.3, 0.1)  # of a step, the longest first
 _LONGEST_STEP = 3.0  # of a latent vector whose own length is about 6
 _PRECISION = 3.0  # of a prior that is uniform on [-1, 1], in each direction
-_PRIOR = 0.006  # of |r|^2: on the way, the linear model is wrong by a variance of about |r|^2 / 500
 _MEMBERS = 8  # whose Jacobians are in memory at once, 6.5 MB each and as much again for its product
 
 
@@ -63,6 +63,7 @@ def minimize(
     start: np.ndarray,
     *,
     tolerance: float = TOLERANCE,
+    prior: float = PRIOR,
     batch_size: int = _MEMBERS,
     **options,
 ) -> rounds.Outcome:
@@ -74,6 +75,7 @@ def minimize(
       start: float32 [n, latent_dim].
       tolerance: a member has converged when eight steps, with the weaker damping, gained less than this
         share of its objective.
+      prior: alpha / |r|^2 on the way. Less of it strays further, and into other minima.
       batch_size: members at work at once, of which eight at the most.
       **options: of `rounds.minimize`; `max_iterations` is rounded up to eights, which share a Jacobian.
 
@@ -84,18 +86,20 @@ def minimize(
         raise errors.InvalidArgumentError(
             "objective: Gauss-Newton needs squared pieces that look at no classifier, such as waveform"
         )
+    begin, advance = _compiled(objective)
+    begin = functools.partial(begin, prior=tf.constant(prior))
     members = min(batch_size, _MEMBERS)
     return rounds.minimize(
-        objective, clips, start, *_compiled(objective), tolerance=tolerance, batch_size=members, **options
+        objective, clips, start, begin, advance, tolerance=tolerance, batch_size=members, **options
     )
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled(objective: Objective) -> tuple[Callable, Callable]:
     @tf.function(reduce_retracing=True)
-    def begin(z, targets) -> State:
+    def begin(z, targets, prior) -> State:
         counts = tf.zeros(tf.shape(z)[:1], tf.int32)
-        prior = tf.fill(tf.shape(counts), _PRIOR)
+        prior = tf.fill(tf.shape(counts), prior)
         return State(z, prior, objective.value(z, targets), counts, counts + 1, counts)
 
     @tf.function(reduce_retracing=True)
@@ -115,7 +119,7 @@ def _compiled(objective: Objective) -> tuple[Callable, Callable]:
         iterations = state.iterations + _STEPS
         status = tf.where(iterations >= max_iterations, rounds.RAN_OUT, state.status)
         stalled = state.value - value <= tolerance * state.value
-        last = tf.minimum(_PRECISION / residuals.shape[1], _PRIOR)
+        last = tf.minimum(_PRECISION / residuals.shape[1], PRIOR)
         status = tf.where((value <= goal) | (stalled & (state.prior <= last)), rounds.CONVERGED, status)
         prior = tf.where(stalled, last, state.prior)
         passes = state.z.shape[1] + _STEPS * len(_LENGTHS)
@@ -153,7 +157,12 @@ def _step(objective, repeated, z, residuals, tangents, prior) -> tuple[tf.Tensor
     return tf.where(taken, z + step, z), tf.where(taken, after, residuals), tangents
 
 
-def standard_deviation(generator: base.Generator, clips: np.ndarray, latents: np.ndarray) -> np.ndarray:
+def standard_deviation(
+    generator: base.Generator,
+    clips: np.ndarray,
+    latents: np.ndarray,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> np.ndarray:
     """Returns error bars on recovered latents, float32 [n, latent_dim].
 
     The square root of the diagonal of (J^T J / s^2 + 3)^-1: s^2 is the mean square of what the clip
@@ -164,10 +173,14 @@ def standard_deviation(generator: base.Generator, clips: np.ndarray, latents: np
     Args:
       clips: float32 [n, num_samples].
       latents: float32 [n, latent_dim], a solution.
+      progress: wraps the loop over batches.
     """
     parts = [slice(i, i + _MEMBERS) for i in range(0, len(clips), _MEMBERS)]
     return np.concatenate(
-        [_deviation(generator, tf.constant(clips[part]), tf.constant(latents[part])) for part in parts]
+        [
+            _deviation(generator, tf.constant(clips[part]), tf.constant(latents[part]))
+            for part in progress(parts)
+        ]
     )
 
 

@@ -7,24 +7,37 @@ starts (`starts.py`) and how it is refined (`refiner.py`: `lbfgs.py`, `adam.py`,
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import keras
 import numpy as np
 
 from tf_inversion import errors
 from tf_inversion.audio import clips as clip_files
+from tf_inversion.audio import files
 from tf_inversion.generators import adjusted, base, loading
 from tf_inversion.inversion import gauss_newton, objectives, refiner, result, rounds
 from tf_inversion.inversion import starts as start_room
 
 _log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keeps `invert` from warning, where clips run out of iterations as a matter of course."""
+    level = _log.level
+    _log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        _log.setLevel(level)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +55,11 @@ class Method:
 #: and with the one that its code ran, and exact recovery.
 METHODS = {
     "encoder": Method("encoder", "none"),
-    "gradient": Method("random", "lbfgs", 50_000),
+    "gradient": Method("random", "lbfgs", 50_000, starts=4),
     "hybrid": Method("encoder", "lbfgs", 200),
     "paper": Method("encoder", "lbfgs", 200, objective="paper"),
     "authors": Method("encoder", "lbfgs", 200, objective="authors"),
+    "encoder_gauss_newton": Method("encoder", "gauss_newton", 20, objective="synthesized"),
     "least_squares": Method("screened", "gauss_newton", 200, starts=4, objective="synthesized"),
 }
 
@@ -81,9 +95,9 @@ def invert(
       inverter: audio -> z; default the embedded one, if the method starts with it.
       classifier: audio -> logits with activations, for objectives that need it.
       init: a name in `starts.STARTS`.
-      starts: how many starts; the best answer is kept. Further ones are for clips that are neither
-        solved (-60 dB) nor have come to the same objective twice, and in between the best answer so far is
-        put back into [-1, 1] and refined again.
+      starts: how many starts; the best answer is kept. Further ones are for clips that are not solved
+        (-60 dB by Gauss-Newton, -40 by the others), unless two starts agree on what is left, less than
+        -10 dB of the waveform. In between the best answer so far is put back into [-1, 1] and refined again.
       refine: a name in `refiner.REFINEMENTS`.
       max_iterations: of the refinement, for each start.
       objective: "auto", a preset, or weighted pieces, see `objectives.stages`; as a mapping, weights of
@@ -100,7 +114,8 @@ def invert(
       error_bars: compute `latent_std`, at the cost of a Jacobian for each clip.
       batch_size: how many clips are worked on at once; bounds the memory.
       seed: fixes every random choice.
-      progress: wraps an iteration over clips that are done, for instance `tqdm.tqdm`.
+      progress: wraps an iteration over clips that are done, for instance `tqdm.tqdm`; and one over the
+        batches of `error_bars`.
       watch: shown after each round of the refinement (but not by the backend "scipy") the latents
         [b, latent_dim] of the clips at work, adjustments behind them. What it raises ends the inversion.
 
@@ -120,9 +135,11 @@ def invert(
     for name in adjust:
         _check_choice("adjust", name, adjusted.UNITS)
     adjusting = _adjusted(generator, adjust) if adjust else generator
-    finite = np.isfinite(clips).all(1)
+    finite = (np.abs(clips) <= files.LOUDEST).all(1)
     if not finite.all():
-        _log.warning("%d clip(s) hold NaN or infinity and are not inverted", np.sum(~finite))
+        _log.warning(
+            "%d clip(s) hold NaN, infinity or more than %g: not inverted", np.sum(~finite), files.LOUDEST
+        )
 
     def adjustable(latents: np.ndarray) -> np.ndarray:
         """Puts adjustments of 0 behind latents [..., latent_dim]."""
@@ -143,16 +160,16 @@ def invert(
         watch=watch,
     )
     good = clips[finite]
+    bar = iter(progress(range(len(good))))
     began = time.perf_counter()
     begin = adjustable(_starts(good, finite, chosen, generator, inverter, init_file, seed, batch_size))
     starting = (time.perf_counter() - began) / max(len(good), 1)  # seconds per clip
-    bar = iter(progress(range(len(good))))
     outcome = None
     if len(good):
         outcome = refine(good, begin, lambda count: list(itertools.islice(bar, int(count))))
         outcome = outcome._replace(seconds=outcome.seconds + starting)
     list(bar)  # to its end
-    return _result(outcome, clips, finite, adjusting, names, chosen, batch_size, error_bars)
+    return _result(outcome, clips, finite, adjusting, names, chosen, batch_size, error_bars, progress)
 
 
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
@@ -233,7 +250,7 @@ def _embedded_inverter() -> keras.Model:
 
 
 def _result(
-    outcome, clips, finite, generator, names, chosen: Method, batch_size, error_bars
+    outcome, clips, finite, generator, names, chosen: Method, batch_size, error_bars, progress
 ) -> result.InversionResult:
     """Returns the outcome with rows of NaN for the clips that could not be inverted."""
     words = np.array(["failed", "converged", "failed", "ran out"])
@@ -265,7 +282,7 @@ def _result(
     latent_std = np.full_like(latents, np.nan) if error_bars else None
     known = np.isfinite(latents).all(1)
     if error_bars and known.any():
-        latent_std[known] = gauss_newton.standard_deviation(generator, clips[known], latents[known])
+        latent_std[known] = gauss_newton.standard_deviation(generator, clips[known], latents[known], progress)
     traces = iter([np.reshape(points, [-1, 2]) for points in (outcome.trace if outcome else ())])
     adjustments = None
     if isinstance(generator, adjusted.Adjusted):

@@ -17,8 +17,10 @@ BACKENDS = ("batched", "tfp", "scipy")
 #: A waveform objective of at most this (-10 dB) says that the clip is the generator's own.
 EXPLAINED = 0.1
 _GOAL = {"gauss_newton": 1e-12, "lbfgs": 1e-8, "adam": 1e-8}  # of a waveform objective: -120 and -80 dB
-_SOLVED = 1e-6  # a waveform objective of at most this (-60 dB) needs no further start
-_MET = 0.02  # nor does one that two starts agree on, up to this share
+# A waveform objective of at most this needs no further start: -60 dB, and -40 where no more can be hoped for.
+_SOLVED = {"none": 1e-4, "gauss_newton": 1e-6, "lbfgs": 1e-4, "adam": 1e-4}
+_MET = 0.02  # nor does an explained clip that two starts agree on, up to this share
+_STRAYING = {"gauss_newton": {"prior": gauss_newton.PRIOR / 10}}  # options of further starts
 _PROBE = 100  # iterations on the waveform, after which "auto" knows whether it is the generator's own
 
 
@@ -75,23 +77,27 @@ class Refiner:
         best, own = self._from_first(clips, begin[:, 0], finished)
         todo = np.arange(len(clips))
         for k in range(2 * begin.shape[1] - 2):
-            todo = todo[best.objective[todo] > _SOLVED]
+            todo = todo[best.objective[todo] > _SOLVED[self._refine]]
             # In between the starts, a best so far that left the prior gets another try from its border.
             rows = todo if k % 2 else todo[(self._bounded(best.latents[todo]) != best.latents[todo]).any(1)]
             if not len(rows):
                 continue
             start = begin[rows, k // 2 + 1] if k % 2 else self._bounded(best.latents[rows])
-            before, new = best.objective[rows], self._from(clips[rows], start, own[rows])
+            # Where all starts come to the same wrong minimum, one that strays further may pass it.
+            options = _STRAYING.get(self._refine, {}) if k % 2 else {}
+            before, new = best.objective[rows], self._from(clips[rows], start, own[rows], **options)
             best = _combined(best, new, rows, new.objective < before)
             if k % 2:
-                todo = todo[np.abs(new.objective - before) > _MET * before]
+                met = np.abs(new.objective - before) <= _MET * before
+                todo = todo[~met | (own[rows] & (before > EXPLAINED))]
         return best
 
     def _from_first(self, clips, start, finished) -> tuple[rounds.Outcome, np.ndarray]:
-        """Returns the outcome of the first start, and which clips are the generator's own, for "auto"."""
+        """Returns the outcome of the first start, and which clips aim at the waveform."""
         everything, most = np.arange(len(clips)), self._max_iterations
         if not self._automatic or self._refine == "none":
-            return self._from(clips, start, everything >= 0, finished), everything >= 0
+            own = np.full(len(clips), "waveform" in self._stages[-1][0].weights)
+            return self._from(clips, start, own, finished), own
         probe = min(_PROBE, most)
         outcome = self._minimize(self._synthesized, clips, start, probe)
         lost = np.flatnonzero(~(outcome.objective <= EXPLAINED))
@@ -112,7 +118,7 @@ class Refiner:
                 outcome = _combined(outcome, more, rows)
         return outcome, own
 
-    def _from(self, clips, start, own, finished=None) -> rounds.Outcome:
+    def _from(self, clips, start, own, finished=None, **options) -> rounds.Outcome:
         """Returns the outcome from one start each, towards what `own` (bool [n]) says if "auto"."""
         if self._refine == "none":
             objective = self._synthesized if self._automatic else self._stages[-1][0]
@@ -124,13 +130,14 @@ class Refiner:
                 (np.flatnonzero(~own), self._stages[0][0]),
             ):
                 if len(rows):
-                    new = self._minimize(objective, clips[rows], start[rows], self._max_iterations)
+                    begin, most = start[rows], self._max_iterations
+                    new = self._minimize(objective, clips[rows], begin, most, **options)
                     outcome = _combined(outcome, new, rows)
             return outcome
         outcome = None
         for i, (objective, iterations) in enumerate(self._stages):
             last = i == len(self._stages) - 1
-            new = self._minimize(objective, clips, start, iterations, finished if last else None)
+            new = self._minimize(objective, clips, start, iterations, finished if last else None, **options)
             outcome = new if outcome is None else _combined(outcome, new, np.arange(len(clips)))
             start = outcome.latents
         return outcome
@@ -139,10 +146,10 @@ class Refiner:
         bound = np.where(np.arange(latents.shape[1]) < self._num_bounded, 1, np.inf).astype(np.float32)
         return np.clip(latents, -bound, bound)
 
-    def _minimize(self, objective, clips, start, iterations, finished=None) -> rounds.Outcome:
+    def _minimize(self, objective, clips, start, iterations, finished=None, **options) -> rounds.Outcome:
         refine = self._refine
         goal = _GOAL[refine] if "waveform" in objective.weights else 0.0
-        options = {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
+        options |= {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
         if refine == "lbfgs" and self._backend == "scipy":
             options.pop("batch_size")
             return scipy_backend.minimize(objective, clips, start, **options)

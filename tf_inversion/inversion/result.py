@@ -21,7 +21,8 @@ class InversionResult:
       steps: int32 [n], iterations of the refinement (0 without one).
       evaluations: int32 [n], forward passes of the generator that were spent on the clip.
       status: n words of `STATUSES`: whether the refinement converged, ran out of iterations or could
-        not go on; "encoded" without a refinement; "not finite" for a clip that holds NaN or infinity.
+        not go on; "encoded" without a refinement; "not finite" for a clip that holds NaN, infinity or
+        more than `audio.files.LOUDEST`.
       latent_std: float32 [n, latent_dim], how far each component may be off (one standard deviation), given
         what the clip and the prior tell; None if nobody asked.
       adjustments: "gain" in dB and "shift" in samples, float32 [n] each, if they were recovered too: what

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -43,7 +45,11 @@ def train_classifier(
     if train_clips.labels is None or valid_clips.labels is None:
         raise errors.DatasetError("a classifier needs labelled clips; none of the known layouts was found")
     shape = {"num_samples": classifier.num_samples, "sample_rate": classifier.sample_rate}
-    train_clips, valid_clips = check_clips(train_clips, **shape), check_clips(valid_clips, **shape)
+    train_clips, valid_clips = (
+        check_clips(clips, **shape, progress=run.bar("checking clips"))
+        for clips in (train_clips, valid_clips)
+    )
+    num_valid_batches = math.ceil(len(valid_clips) / batch_size)
     prepare = {"batch_size": batch_size, "peak": classifier.peak, **shape}
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, run.epochs * run.steps_per_epoch)
     optimizer = keras.optimizers.Adam(schedule)
@@ -73,7 +79,8 @@ def train_classifier(
         return tf.data.Dataset.zip((clips, tf.data.Dataset.counter(start, dtype=tf.int32)))
 
     def validate() -> loop.Metrics:
-        pairs = [(labels, predict(audio)) for audio, labels in clip_dataset(valid_clips, **prepare)]
+        valid = run.bar("validating", num_valid_batches)(clip_dataset(valid_clips, **prepare))
+        pairs = [(labels, predict(audio)) for audio, labels in valid]
         labels = np.concatenate([labels for labels, _ in pairs])
         logits = np.concatenate([logits for _, logits in pairs])
         return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import json
 import logging
 import math
@@ -40,7 +41,8 @@ class Run:
       settings: what shapes the result; a run is resumed only with the same settings.
       resume: whether to go on from the last checkpoint, if there is one.
       checkpoint_minutes: a kill loses at most this much work.
-      progress: makes a bar for an epoch, called like `tqdm.tqdm(total=, initial=, desc=)`.
+      progress: makes a bar for an epoch, called like `tqdm.tqdm(total=, initial=, desc=)`, and for loops,
+        `tqdm.tqdm(iterable, total=, desc=)`.
     """
 
     output_dir: Path
@@ -50,6 +52,12 @@ class Run:
     resume: bool = True
     checkpoint_minutes: float = 5.0
     progress: Callable[..., Any] | None = None
+
+    def bar(self, text: str, total: int | None = None) -> Callable[[Iterable], Iterable]:
+        """Returns a wrapper of loops outside the epochs, of `total` turns if it is not known from them."""
+        if self.progress is None:
+            return iter
+        return functools.partial(self.progress, desc=text, total=total, leave=False)
 
 
 def fit(

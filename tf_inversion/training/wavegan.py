@@ -220,7 +220,10 @@ def train_wavegan(
     """
     _check_fit(generator, judge)
     shape = {"num_samples": generator.num_samples, "sample_rate": generator.sample_rate}
-    train_clips, valid_clips = check_clips(train_clips, **shape), check_clips(valid_clips, **shape)
+    train_clips, valid_clips = (
+        check_clips(clips, **shape, progress=run.bar("checking clips"))
+        for clips in (train_clips, valid_clips)
+    )
     if len(valid_clips) < 2:
         raise errors.DatasetError(f"{len(valid_clips)} readable clips to validate with; two are needed")
     trainer = WaveGANTrainer(generator, discriminator, loss, augmentation or Augmentation(), seed)
@@ -244,7 +247,8 @@ def train_wavegan(
 
     def validate() -> loop.Metrics:
         parts = tf.data.Dataset.from_tensor_slices(latents).batch(64)
-        metrics = samples.sample_metrics(*samples.embed(judge, map(average, parts)), reference)
+        heard = samples.embed(judge, (average(part) for part in run.bar("listening")(parts)))
+        metrics = samples.sample_metrics(*heard, reference)
         return {"loss": metrics["frechet_distance"], **metrics}
 
     def illustrate() -> None:

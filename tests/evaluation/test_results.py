@@ -1,0 +1,115 @@
+"""The page of results and its figures, from rows that are made up."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tf_inversion.evaluation import results
+from tf_inversion.evaluation.clip_sets import ClipSet
+from tf_inversion.inversion.result import InversionResult
+
+MADE = {"command": "evaluate_inversion --seeds=2", "seed": "4, 5"}
+
+
+def row(**values):
+    """Of a table; nothing is known but the values."""
+    keys = ["mse", "nmse_db", "ssim", "ssim_magnitude", "log_mel_l1", "rms_ratio", "latent_mae", "solved"]
+    keys += ["latent_correlation", "latent_heard_db", "exact", "accuracy", "agreement", "confusion"]
+    keys += ["inception_score_mean", "inception_score_std", "seconds_per_clip"]
+    return {**dict.fromkeys(keys), "num_clips": 60, **values}
+
+
+def run(mse, accuracy):
+    counts = [[30, 1], [2, 27]]
+    return {
+        "synthesized": {"reference": row(mse=0.0, exact=1.0), "encoder": row(mse=mse, exact=0.0)},
+        "real": {
+            "reference": row(mse=0.0, accuracy=0.9, inception_score_mean=2.0, inception_score_std=0.5),
+            "encoder": row(mse=0.5, accuracy=accuracy, confusion=counts),
+        },
+    }
+
+
+def table_after(markdown, heading):
+    lines = markdown[markdown.index(heading) :].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    table = lines[first : lines.index("", first)]
+    assert len({len(line) for line in table}) == 1, "columns line up"
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_one_seed(tmp_path):
+    pictures = {"synthesized": ["reconstructions"], "real": ["reconstructions", "confusion"]}
+    markdown, (page, numbers) = results.write_results(
+        tmp_path, {4: run(0.25, 0.5)}, pictures, ["no", "yes"], MADE
+    )
+    assert page.read_text(encoding="utf-8") == markdown
+    synthesized = table_after(markdown, "(the paper's Table 1): 60\n")
+    assert synthesized[0] == ["synthesized", "MSE", "exact"]
+    assert synthesized[2:] == [
+        ["reference", "0", "100.0%"],
+        ["(paper)", "-", "-"],
+        ["encoder", "0.25", "0.0%"],
+        ["(paper)", "0.00196", "-"],
+    ]
+    real = table_after(markdown, "(the paper's Table 2): 60\n")
+    assert real[2] == ["reference", "0", "90.0%", "2.00 ± 0.500"]
+    assert real[3] == ["(paper)", "-", "95.4%", "9.20 ± 0.019"]
+    assert "(the paper's Figure 3)" in markdown
+    assert "](figures/synthesized_reconstructions.png)" in markdown
+    assert "](figures/real_confusion.png)" in markdown
+    assert "synthesized_confusion" not in markdown
+    assert "deviation" not in markdown
+    assert "nan" not in markdown.lower()
+    assert "- made by: `evaluate_inversion --seeds=2`\n- seed: 4, 5\n" in markdown
+    assert json.loads(numbers.read_text())["runs"] == [{"seed": 4, **run(0.25, 0.5)}]
+    assert "[30, 1]," in numbers.read_text(), "a line of a matrix is a line"
+
+
+def test_seeds_give_means_and_their_spread(tmp_path):
+    """0.1 and 0.3: mean 0.2, standard deviation 0.1 sqrt(2); what is the same each time has none."""
+    runs = {4: run(0.1, 0.5), 5: run(0.3, 0.5)}
+    markdown, (_, numbers) = results.write_results(tmp_path, runs, {}, ["no", "yes"], MADE)
+    assert ["encoder", "0.2", "0.0%"] in table_after(markdown, "60, means over 2 seeds")
+    spread = table_after(markdown, "Standard deviation over 2 seeds")
+    assert [spread[0], *spread[2:]] == [["synthesized", "MSE"], ["encoder", "0.141"]]
+    assert markdown.count("Standard deviation") == 1
+    assert "figures/" not in markdown
+    written = json.loads(numbers.read_text())
+    assert [run["seed"] for run in written["runs"]] == [4, 5]
+    assert [run["synthesized"]["encoder"]["mse"] for run in written["runs"]] == [0.1, 0.3]
+    assert written["words"] == ["no", "yes"]
+    assert written["made"] == MADE
+
+
+@pytest.mark.parametrize("labels", [None, np.array([0, 1, 1, -1])])
+def test_figures(tmp_path, labels):
+    audio = np.random.default_rng(0).uniform(-1, 1, (4, 2048)).astype(np.float32)
+    result = InversionResult(
+        latents=np.zeros((4, 2), np.float32),
+        audio=audio / 2,
+        objective=np.zeros(4),
+        steps=np.zeros(4, np.int32),
+        evaluations=np.ones(4, np.int32),
+        status=np.full(4, "encoded"),
+        clip_seconds=np.zeros(4, np.float32),
+    )
+    rows = [
+        {"predicted_digit": word, "nmse_db": -6.0, "ssim": 0.5, "log_mel_l1": 0.3, "rms_ratio": 0.5}
+        for word in ("no", "no", "yes", "no")
+    ]
+    table = {name: row(confusion=[[1, 0], [0, 2]]) for name in ("reference", "encoder")}
+    drawn = results.draw(
+        tmp_path,
+        "real",
+        ClipSet(audio, 16000, labels),
+        {"encoder": result},
+        {"encoder": rows},
+        table,
+        ["no", "yes"],
+    )
+    wanted = list(results.CAPTIONS) if labels is not None else ["reconstructions", "distributions"]
+    assert drawn == wanted
+    written = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert written == sorted(f"real_{name}.{suffix}" for name in wanted for suffix in ("png", "svg"))
