@@ -5,6 +5,7 @@
   train_inverter --flagfile=flags/digits.flags       # the embedded inverter
   train_inverter --synthesized_only --steps_per_epoch=500
   train_inverter --latent_weight=0                   # reconstruction only, an auto-encoder
+  train_inverter --start_from=runs/inverter/inverter.keras --output_dir=runs/finer --learning_rate=1e-4
 
 Each step trains on a batch of real clips with the perceptual loss, then on a
 batch of synthesized ones with the latent and the perceptual loss. Killed and
@@ -23,6 +24,19 @@ flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude",
 flags.DEFINE_enum("features", "blocks", ["blocks", "authors"], "Activations in the perceptual loss.")
 flags.DEFINE_float("latent_weight", 1.0, "Weight of the latent MSE.", lower_bound=0.0)
 flags.DEFINE_float("perceptual_weight", 1.0, "Weight of the perceptual loss.", lower_bound=0.0)
+flags.DEFINE_float(
+    "waveform_weight",
+    0.0,
+    "Weight of the waveform's error in log units, on synthesized clips.",
+    lower_bound=0.0,
+)
+flags.DEFINE_float(
+    "posterior_weight",
+    0.0,
+    "Weight of the classifier's other opinion of the reconstruction.",
+    lower_bound=0.0,
+)
+flags.DEFINE_string("start_from", None, "A trained inverter of the same shape to start from.")
 flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "How the learning rate goes.")
 flags.DEFINE_bool("synthesized_only", False, "Train on synthesized clips alone: no data set is needed.")
 flags.DEFINE_bool("mixed_precision", False, "Compute in float16 on a GPU, in bfloat16 on a CPU.")
@@ -39,11 +53,16 @@ def main(arguments: list[str]) -> None:
     import keras
     import tensorflow as tf
 
+    from tf_inversion import errors
     from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.inverter import Inverter
     from tf_inversion.training import distribution
-    from tf_inversion.training.inverter import Objective, train_inverter
+    from tf_inversion.training.inverter import Objective, start_from, train_inverter
 
+    if not (FLAGS.perceptual_weight or FLAGS.posterior_weight or FLAGS.synthesized_only):
+        raise errors.InvalidArgumentError(
+            "perceptual_weight: 0 leaves nothing to learn from real clips; give --synthesized_only with it"
+        )
     clips = {"train": None, "valid": None}
     if not FLAGS.synthesized_only:
         clips = {split: find_clips(FLAGS.data_dir, split) for split in clips}
@@ -69,6 +88,8 @@ def main(arguments: list[str]) -> None:
             peak=FLAGS.peak,
             dtype=dtype,
         )
+    if FLAGS.start_from:
+        start_from(FLAGS.start_from, inverter)
     best = train_inverter(
         distribution.worker_run(run, strategy),
         inverter,
@@ -76,7 +97,13 @@ def main(arguments: list[str]) -> None:
         classifier,
         clips["train"],
         clips["valid"],
-        objective=Objective(FLAGS.latent_weight, FLAGS.perceptual_weight, FLAGS.features),
+        objective=Objective(
+            FLAGS.latent_weight,
+            FLAGS.perceptual_weight,
+            FLAGS.waveform_weight,
+            FLAGS.posterior_weight,
+            FLAGS.features,
+        ),
         batch_size=FLAGS.batch_size,
         learning_rate=learning_rate,
         seed=FLAGS.seed,

@@ -3,7 +3,7 @@
   train_wavegan --data_dir=data/fsdd --width=16 --peak=0.9
   train_wavegan --data_dir=drums/ --loss=wgan_gp --mel_width=0 --batch_size=64   # as Donahue et al.
   train_wavegan --flagfile=flags/digits_wavegan.flags                           # the embedded generator
-  train_wavegan --init=wavegan_sc09/ --data_dir=data/fsdd                       # go on from a checkpoint
+  train_wavegan --start_from=wavegan_sc09/ --data_dir=data/fsdd                 # go on from a checkpoint
   generate_audio --generator=runs/wavegan/generator --num=20
 
 After every --steps_per_epoch steps a judge listens to samples of the running
@@ -45,7 +45,7 @@ flags.DEFINE_integer(
     "mel_width", 32, "Channels of a second critic, of log-mel pictures; 0: none, as in the paper.", 0
 )
 flags.DEFINE_string(
-    "init", None, "A WaveGAN to start from: a checkpoint, with its critics if it has them, or .keras."
+    "start_from", None, "A WaveGAN to start from: a checkpoint, with its critics if it has them, or .keras."
 )
 flags.DEFINE_enum(
     "format", "official", ["official", "keras"], "TensorFlow 1 checkpoint that WaveGAN tools read, or .keras."
@@ -79,8 +79,8 @@ def main(arguments: list[str]) -> None:
     )
     generator = WaveGAN(config, sample_rate=FLAGS.sample_rate)
     discriminator = Discriminator(config, FLAGS.sample_rate, FLAGS.phase_shuffle, FLAGS.mel_width)
-    if FLAGS.init:
-        wavegan.start_from(FLAGS.init, generator, discriminator)
+    if FLAGS.start_from:
+        wavegan.start_from(FLAGS.start_from, generator, discriminator)
     loss = wavegan.LOSSES[FLAGS.loss]
     if FLAGS.learning_rate is not None:
         loss = dataclasses.replace(loss, learning_rate=FLAGS.learning_rate)

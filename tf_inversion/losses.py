@@ -19,6 +19,15 @@ def latent_mse(latents: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
     return _mean_per_clip(tf.math.squared_difference(latents, predicted))
 
 
+def waveform_error(audio: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """log(1 + 100 |reconstructed - audio|^2 / |audio|^2) of clips [batch, num_samples].
+
+    Its gradient is that of the error in dB, for errors above -20 dB.
+    """
+    error = tf.reduce_sum(tf.math.squared_difference(audio, reconstructed), 1)
+    return tf.math.log1p(100 * tf.math.divide_no_nan(error, tf.reduce_sum(audio**2, 1)))
+
+
 def perceptual_loss(features: Sequence[tf.Tensor], reconstructed: Sequence[tf.Tensor]) -> tf.Tensor:
     """Mean squared difference of a classifier's activations, averaged over its layers.
 
@@ -28,6 +37,12 @@ def perceptual_loss(features: Sequence[tf.Tensor], reconstructed: Sequence[tf.Te
     """
     differences = [tf.math.squared_difference(a, b) for a, b in zip(features, reconstructed)]
     return tf.add_n([_mean_per_clip(difference) for difference in differences]) / len(differences)
+
+
+def posterior_divergence(logits: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """Kullback-Leibler divergence of p(word | reconstruction) from p(word | clip), logits [batch, words]."""
+    difference = tf.nn.log_softmax(logits) - tf.nn.log_softmax(reconstructed)
+    return tf.reduce_sum(tf.nn.softmax(logits) * difference, axis=1)
 
 
 def spectral_mae(spectrogram: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:

@@ -58,6 +58,15 @@ def test_classifier_is_trained_then_used_to_train_an_inverter(command, tones, tm
     )
 
 
+def test_a_judge_of_other_clips(command, tones, tmp_path):
+    arguments = ["--architecture=mel_cnn", "--width=2", "--batch_size=4", "--epochs=1", "--steps_per_epoch=1"]
+    arguments += [f"--data_dir={tones}", "--num_samples=4096", "--sample_rate=8000", "--quiet"]
+    result = command("train_classifier", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    judge = load_classifier(tmp_path / "runs/classifier/classifier.keras")
+    assert (judge.num_samples, judge.sample_rate) == (4096, 8000)
+
+
 def test_killed_and_started_again_it_goes_on(tones, tmp_path):
     program = [Path(sys.executable).parent / "train_classifier", f"--data_dir={tones}", "--width=2"]
     program += ["--batch_size=4", "--epochs=2", "--steps_per_epoch=40", "--checkpoint_minutes=0", "--quiet"]
@@ -111,7 +120,8 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
         "model.ckpt-2.data-00000-of-00001",
     }
 
-    arguments += [f"--init={last}", "--epochs=1", "--mel_width=0", "--learning_rate=0", "--format=keras"]
+    arguments += [f"--start_from={last}", "--epochs=1", "--mel_width=0", "--learning_rate=0"]
+    arguments += ["--format=keras"]
     trained_on = command("train_wavegan", *arguments, "--output_dir=on", cwd=tmp_path)
     assert (trained_on.returncode, trained_on.stderr) == (0, "")
     z = np.eye(3, dtype=np.float32)
@@ -123,7 +133,7 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--init=nowhere", "nowhere: no such file or folder"),
+        ("--start_from=nowhere", "nowhere: no such file or folder"),
         ("--judge=nowhere", "nowhere: no such file"),
         ("--sample_rate=8000", "judge: hears 16384 samples at 16000 Hz"),
     ],
@@ -145,6 +155,7 @@ def test_wavegan_refuses_what_does_not_fit_in_one_line(command, tones, tmp_path,
         (["train_wavegan", "--slice_len=20000"], 1, "slice_len"),
         (["train_inverter", "--synthesized_only"], 1, "give --steps_per_epoch"),
         (["train_inverter", "--synthesized_only", "--steps_per_epoch=1", "--generator=no"], 1, "no"),
+        (["train_inverter", "--perceptual_weight=0"], 1, "give --synthesized_only"),
         (["train_inverter", "--epochs=0"], 1, "--epochs=0"),
         (["train_inverter", "--no_such_flag"], 2, "no_such_flag"),
         (["train_inverter", "epochs=3"], 1, "not a flag"),

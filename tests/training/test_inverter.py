@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_inversion import errors
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.training import loop
-from tf_inversion.training.inverter import InverterTrainer, Objective, latents_of_step, train_inverter
+from tf_inversion.training.inverter import (
+    InverterTrainer,
+    Objective,
+    latents_of_step,
+    start_from,
+    train_inverter,
+)
 
 TRAINER = """
 import json, os, sys
@@ -92,20 +99,25 @@ def test_a_step_trains_the_inverter_and_nothing_else(frozen):
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
-    _, trainer = _trainer(frozen, Objective(latent_weight=3.0, perceptual_weight=0.5))
+    _, trainer = _trainer(frozen, Objective(3.0, 0.5, waveform_weight=0.1, posterior_weight=2.0))
     metrics = {name: float(value) for name, value in trainer.train_step(_batch(frozen)).items()}
-    assert metrics["real/loss"] == pytest.approx(0.5 * metrics["real/perceptual"], rel=1e-5)
+    assert metrics["real/loss"] == pytest.approx(
+        0.5 * metrics["real/perceptual"] + 2 * metrics["real/posterior"], rel=1e-5
+    )
     assert metrics["synthesized/loss"] == pytest.approx(
-        3 * metrics["synthesized/latent"] + 0.5 * metrics["synthesized/perceptual"], rel=1e-5
+        3 * metrics["synthesized/latent"]
+        + 0.5 * metrics["synthesized/perceptual"]
+        + 2 * metrics["synthesized/posterior"]
+        + 0.1 * metrics["synthesized/waveform"],
+        rel=1e-5,
     )
     assert metrics["loss"] == pytest.approx(metrics["real/loss"] + metrics["synthesized/loss"], rel=1e-5)
 
 
 def test_a_perfect_answer_costs_nothing(frozen):
-    _, trainer = _trainer(frozen)
+    _, trainer = _trainer(frozen, Objective(waveform_weight=1.0, posterior_weight=1.0))
     latents = latents_of_step(4, 100, 0, 0)
-    features = frozen[1].features(frozen[0](latents))
-    for term in trainer._terms(features, latents, latents):
+    for term in trainer._terms(frozen[0](latents), latents, latents):
         np.testing.assert_allclose(term, 0, atol=1e-9)
 
 
@@ -157,3 +169,14 @@ def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tm
     ]
     wanted = {"validation/loss", "real/perceptual", "synthesized/clips_over_reconstructions"}
     assert wanted | {"real/clips_then_reconstructions"} < set(events)
+
+
+def test_training_goes_on_from_a_trained_inverter(tmp_path):
+    keras.utils.set_random_seed(0)
+    trained, fresh = Inverter(width=2), Inverter(width=2)
+    trained.save(tmp_path / "trained.keras")
+    start_from(tmp_path / "trained.keras", fresh)
+    for weight, other in zip(fresh.get_weights(), trained.get_weights()):
+        np.testing.assert_array_equal(weight, other)
+    with pytest.raises(errors.ModelFileError, match="has width 2, but 4 is to be trained"):
+        start_from(tmp_path / "trained.keras", Inverter(width=4))

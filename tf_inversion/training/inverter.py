@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion import losses
+from tf_inversion import errors, losses
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.audio.spectrogram import Spectrogram
 from tf_inversion.generators.base import Generator
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
+from tf_inversion.networks.loading import load_inverter
 from tf_inversion.training import distribution, loop
 
 _VALIDATION_LATENTS = 256
 _ILLUSTRATED = 4
+_TERMS = ("loss", "perceptual", "posterior", "latent", "waveform")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +33,17 @@ class Objective:
       latent_weight: of the latent MSE, on synthesized clips. With 0 the inverter
         learns from reconstruction alone, like the auto-encoders of section 2.
       perceptual_weight: of the perceptual loss, on real and synthesized clips.
+      waveform_weight: of the error of the waveform (`losses.waveform_error`), on synthesized clips: the
+        error in z as the generator makes it heard.
+      posterior_weight: of the divergence between the classifier's opinions of clip and reconstruction
+        (`losses.posterior_divergence`), on real and synthesized clips: it keeps the word.
       features: which activations to compare, a name in `classifier.FEATURES`.
     """
 
     latent_weight: float = 1.0
     perceptual_weight: float = 1.0
+    waveform_weight: float = 0.0
+    posterior_weight: float = 0.0
     features: str = "blocks"
 
 
@@ -59,7 +70,7 @@ class InverterTrainer:
         batch_size: int,
         strategy: tf.distribute.Strategy | None = None,
     ):
-        classifier.feature_names(objective.features)  # refuses early
+        self._layers = [*classifier.feature_names(objective.features), "logits"]
         self._inverter = inverter
         self._generator = generator
         self._classifier = classifier
@@ -72,40 +83,52 @@ class InverterTrainer:
         """Updates on batch["audio"], real clips, if there are any, then on batch["latents"]."""
         metrics, loss = {}, 0.0
         if "audio" in batch:
-            metrics["real/loss"], metrics["real/perceptual"], _ = self._update(batch["audio"])
+            metrics |= _named("real", self._update(batch["audio"])[:3])
             loss += metrics["real/loss"]
-        audio = self._generator(batch["latents"])
-        metrics["synthesized/loss"], metrics["synthesized/perceptual"], metrics["synthesized/latent"] = (
-            self._update(audio, batch["latents"])
-        )
+        metrics |= _named("synthesized", self._update(self._generator(batch["latents"]), batch["latents"]))
         return {"loss": loss + metrics["synthesized/loss"], **metrics}
 
     def _update(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
-        features = self._classifier.features(audio, self._objective.features)
         variables = self._inverter.trainable_variables
         with tf.GradientTape() as tape:
             predicted = self._inverter(audio, training=True)
-            terms = self._terms(features, latents, predicted)
+            terms = self._terms(audio, latents, predicted)
             # Each replica's share of the whole batch's mean, so that the replicas' sum is the mean.
-            loss, perceptual, latent = (tf.reduce_sum(term) / self._batch_size for term in terms)
-            scaled = self._optimizer.scale_loss(loss)
+            terms = [tf.reduce_sum(term) / self._batch_size for term in terms]
+            scaled = self._optimizer.scale_loss(terms[0])
         self._optimizer.apply(tape.gradient(scaled, variables), variables)
-        return loss, perceptual, latent
+        return terms
 
-    def _terms(self, features, latents, predicted) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns the loss and its two unweighted terms, each [batch]."""
-        reconstructed = self._classifier.features(self._generator(predicted), self._objective.features)
-        perceptual = losses.perceptual_loss(features, reconstructed)
-        latent = tf.zeros_like(perceptual) if latents is None else losses.latent_mse(latents, predicted)
-        loss = self._objective.perceptual_weight * perceptual + self._objective.latent_weight * latent
-        return loss, perceptual, latent
+    def _terms(self, audio, latents, predicted) -> list[tf.Tensor]:
+        """Returns the loss and its unweighted terms (`_TERMS`), each [batch]; 0 for those without weight."""
+        weights, zero = self._objective, tf.zeros(tf.shape(predicted)[:1])
+        perceptual = posterior = latent = waveform = zero
+        listens = weights.perceptual_weight or weights.posterior_weight
+        if listens or (weights.waveform_weight and latents is not None):
+            reconstructed = self._generator(predicted)
+        if listens:
+            (*features, logits), (*answer, given) = (
+                self._classifier.features(x, self._layers) for x in (audio, reconstructed)
+            )
+            perceptual = losses.perceptual_loss(features, answer)
+            posterior = losses.posterior_divergence(logits, given)
+        if latents is not None:
+            latent = losses.latent_mse(latents, predicted)
+            if weights.waveform_weight:
+                waveform = losses.waveform_error(audio, reconstructed)
+        loss = (
+            weights.perceptual_weight * perceptual
+            + weights.posterior_weight * posterior
+            + weights.latent_weight * latent
+            + weights.waveform_weight * waveform
+        )
+        return [loss, perceptual, posterior, latent, waveform]
 
     @tf.function(reduce_retracing=True)
     def evaluate(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
         """In inference mode: the predicted latents, and the loss and its terms, each [batch]."""
         predicted = self._inverter(audio, training=False)
-        features = self._classifier.features(audio, self._objective.features)
-        return predicted, *self._terms(features, latents, predicted)
+        return predicted, *self._terms(audio, latents, predicted)
 
 
 def train_inverter(
@@ -145,7 +168,10 @@ def train_inverter(
     strategy = strategy or tf.distribute.get_strategy()
     objective = objective or Objective()
     shape = {"num_samples": inverter.num_samples, "sample_rate": inverter.sample_rate}
-    train_clips, valid_clips = (clips and check_clips(clips, **shape) for clips in (train_clips, valid_clips))
+    train_clips, valid_clips = (
+        clips and check_clips(clips, **shape, progress=run.bar("checking clips"))
+        for clips in (train_clips, valid_clips)
+    )
     prepare = {"batch_size": batch_size, "peak": inverter.peak, **shape}
     with strategy.scope():
         optimizer = keras.optimizers.Adam(learning_rate)
@@ -174,20 +200,17 @@ def train_inverter(
     def validate() -> loop.Metrics:
         metrics = {}
         if valid_clips is not None:
-            terms = [trainer.evaluate(audio)[1:3] for audio, _ in clip_dataset(valid_clips, **prepare)]
-            loss, perceptual = (float(np.mean(np.concatenate(term))) for term in zip(*terms))
-            metrics |= {"real/loss": loss, "real/perceptual": perceptual}
+            real = run.bar("validating", math.ceil(len(valid_clips) / batch_size))
+            terms = [trainer.evaluate(audio)[1:4] for audio, _ in real(clip_dataset(valid_clips, **prepare))]
+            metrics |= _named("real", (float(np.mean(np.concatenate(term))) for term in zip(*terms)))
         results = []
-        for latents in tf.data.Dataset.from_tensor_slices(validation_latents).batch(batch_size):
+        synthesized = tf.data.Dataset.from_tensor_slices(validation_latents).batch(batch_size)
+        for latents in run.bar("validating")(synthesized):
             results.append(trainer.evaluate(generator(latents), latents))
-        predicted, loss, perceptual, latent = (np.concatenate(result) for result in zip(*results))
+        predicted, *terms = (np.concatenate(result) for result in zip(*results))
         correlation = np.corrcoef(validation_latents.numpy().ravel(), predicted.ravel())[0, 1]
-        metrics |= {
-            "synthesized/loss": float(np.mean(loss)),
-            "synthesized/perceptual": float(np.mean(perceptual)),
-            "synthesized/latent": float(np.mean(latent)),
-            "synthesized/latent_correlation": float(correlation),
-        }
+        metrics |= _named("synthesized", (float(np.mean(term)) for term in terms))
+        metrics["synthesized/latent_correlation"] = float(correlation)
         total = metrics.get("real/loss", 0.0) + metrics["synthesized/loss"]
         return {"loss": total, **metrics}
 
@@ -207,6 +230,26 @@ def train_inverter(
         illustrate=illustrate,
         clips_per_step=batch_size * (1 if train_clips is None else 2),
     )
+
+
+def _named(kind: str, terms: Iterable) -> dict:
+    return {f"{kind}/{name}": term for name, term in zip(_TERMS, terms)}
+
+
+def start_from(path: str | os.PathLike, inverter: Inverter) -> None:
+    """Sets weights to those of a trained inverter.
+
+    Raises:
+      ModelFileError: if it can't be read, or is of another shape.
+    """
+    trained = load_inverter(path)
+    start, wanted = trained.get_config(), inverter.get_config()
+    for name in ("latent_dim", "width", "spectrogram", "num_samples", "sample_rate"):
+        if start[name] != wanted[name]:
+            raise errors.ModelFileError(
+                f"{path}: has {name} {start[name]}, but {wanted[name]} is to be trained"
+            )
+    inverter.set_weights(trained.get_weights())
 
 
 def latents_of_step(count: int, latent_dim: int, seed: int, step: int | tf.Tensor) -> tf.Tensor:
