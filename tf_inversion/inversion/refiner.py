@@ -94,7 +94,7 @@ class Refiner:
 
     def _from_first(self, clips, start, finished) -> tuple[rounds.Outcome, np.ndarray]:
         """Returns the outcome of the first start, and which clips aim at the waveform."""
-        everything, most = np.arange(len(clips)), self._max_iterations
+        most = self._max_iterations
         if not self._automatic or self._refine == "none":
             own = np.full(len(clips), "waveform" in self._stages[-1][0].weights)
             return self._from(clips, start, own, finished), own
