@@ -19,6 +19,7 @@ from tf_inversion.scripts import command, common_flags, training_flags
 FLAGS = flags.FLAGS
 
 training_flags.define(epochs=250, output_dir="runs/inverter")
+training_flags.define_augmentation(gain_db=0.0, shift_seconds=0.0)
 common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "classifier")
 flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude", "real"], "Inverter's input.")
 flags.DEFINE_enum("features", "blocks", ["blocks", "authors"], "Activations in the perceptual loss.")
@@ -57,6 +58,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.inverter import Inverter
     from tf_inversion.training import distribution
+    from tf_inversion.training.augmentation import Augmentation
     from tf_inversion.training.inverter import Objective, start_from, train_inverter
 
     if not (FLAGS.perceptual_weight or FLAGS.posterior_weight or FLAGS.synthesized_only):
@@ -107,6 +109,7 @@ def main(arguments: list[str]) -> None:
         batch_size=FLAGS.batch_size,
         learning_rate=learning_rate,
         seed=FLAGS.seed,
+        augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds),
         strategy=strategy,
     )
     training_flags.report(inverter.name, best)

@@ -13,6 +13,7 @@ from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.training import loop
+from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.inverter import (
     InverterTrainer,
     Objective,
@@ -157,6 +158,7 @@ def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tm
         find_clips(fsdd_dir, "train"),
         find_clips(fsdd_dir, "valid"),
         batch_size=8,
+        augmentation=Augmentation(gain_db=6, shift_seconds=0.05),
     )
     assert best["epoch"] == 1
     assert np.isfinite(best["validation/real/perceptual"])

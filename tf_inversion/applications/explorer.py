@@ -170,7 +170,7 @@ def search(
         try:
             while (latents := rounds.get()) is not None:
                 count, last = count + 1, latents
-                if rounds.empty():  # whoever looks is slower than the search
+                if count == 1 or rounds.empty():  # whoever looks is slower than the search
                     yield Found(latents, told(f"searching, round {count}"), done=False)
             result = answer.result()
             steps = f" after {result.steps[0]} iterations" if result.steps[0] else ""

@@ -19,6 +19,7 @@ from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.networks.loading import load_inverter
 from tf_inversion.training import distribution, loop
+from tf_inversion.training.augmentation import Augmentation
 
 _VALIDATION_LATENTS = 256
 _ILLUSTRATED = 4
@@ -143,6 +144,7 @@ def train_inverter(
     batch_size: int = 64,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
     seed: int = 0,
+    augmentation: Augmentation | None = None,
     strategy: tf.distribute.Strategy | None = None,
 ) -> loop.Metrics:
     """Trains an inverter with Adam on real and synthesized clips in turn.
@@ -155,7 +157,8 @@ def train_inverter(
       objective: weights of the losses; the paper's by default.
       batch_size: real and synthesized clips per step, each.
       learning_rate: a number or a schedule over updates, two of which make a step.
-      seed: of the latents and the clips' order.
+      seed: of the latents, the clips' order and their augmentation.
+      augmentation: of the real clips; none by default.
       strategy: where the steps run; default: one device.
 
     Returns:
@@ -167,6 +170,7 @@ def train_inverter(
     """
     strategy = strategy or tf.distribute.get_strategy()
     objective = objective or Objective()
+    augmentation = augmentation or Augmentation()
     shape = {"num_samples": inverter.num_samples, "sample_rate": inverter.sample_rate}
     train_clips, valid_clips = (
         clips and check_clips(clips, **shape, progress=run.bar("checking clips"))
@@ -181,18 +185,21 @@ def train_inverter(
     trainer = InverterTrainer(inverter, generator, classifier, optimizer, objective, batch_size, strategy)
 
     def batches(start: int):
-        latents = tf.data.Dataset.counter(start).map(
-            lambda step: latents_of_step(batch_size, generator.latent_dim, seed, step)
-        )
+        def synthesized(step):
+            return {"latents": latents_of_step(batch_size, generator.latent_dim, seed, step)}
+
+        def both(clip, step):
+            audio = augmentation(clip[0], tf.stack([seed, step]), inverter.sample_rate)
+            return {"audio": audio, **synthesized(step)}
+
+        steps = tf.data.Dataset.counter(start)
         if train_clips is None:
-            dataset = latents.map(lambda z: {"latents": z})
+            dataset = steps.map(synthesized)
         else:
             clips = clip_dataset(
                 train_clips, **prepare, shuffle_seed=seed, start=start, repeat=True, drop_remainder=True
             )
-            dataset = tf.data.Dataset.zip((clips, latents)).map(
-                lambda clip, z: {"audio": clip[0], "latents": z}
-            )
+            dataset = tf.data.Dataset.zip((clips, steps)).map(both)
         return strategy.experimental_distribute_dataset(dataset.prefetch(2))
 
     validation_latents = latents_of_step(_VALIDATION_LATENTS, generator.latent_dim, seed, -1)
