@@ -91,7 +91,7 @@ def test_hybrid_starts_from_the_encoder_and_can_be_stopped(chord):
     clip = explorer.draw_clip(chord.generator, seed=3)
     stop = threading.Event()
     stop.set()
-    start, answer = explorer.search(chord, clip.audio, "hybrid", 200, stop)
+    start, *_, answer = explorer.search(chord, clip.audio, "hybrid", 200, stop)
     np.testing.assert_allclose(start.latents, chord.inverter.encode(clip.audio[None])[0], atol=1e-5)
     assert not start.done
     assert answer.done
