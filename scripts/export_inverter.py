@@ -20,7 +20,7 @@ from tf_inversion.scripts import command, common_flags
 FLAGS = flags.FLAGS
 
 common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier")
-common_flags.define("output_dir")
+common_flags.define("output_dir", "quiet")
 FLAGS.set_default("output_dir", "serving/inverter")
 flags.DEFINE_integer(
     "version", None, "Number of the version. Default: the one after the last.", lower_bound=1
@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> None:
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
     classifier = common_flags.load_classifier(generator)
-    written = saved_model.export(folder, inverter, generator, classifier, FLAGS.version)
+    progress = common_flags.progress("tracing")
+    written = saved_model.export(folder, inverter, generator, classifier, FLAGS.version, progress)
     size = sum(path.stat().st_size for path in written.rglob("*") if path.is_file())
     print(f"{written}: {size / 1e6:.1f} MB; signatures in metadata.json")
 

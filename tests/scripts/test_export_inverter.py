@@ -26,9 +26,8 @@ def run(command, tmp_path_factory):
     )
     put_version(home / "serving/digits/3")
     models = [f"--{name}={name}.keras" for name in ("inverter", "classifier")]
-    result = command(
-        "export_inverter", *models, "--generator=generator", "--output_dir=serving/digits", cwd=home
-    )
+    arguments = ["--generator=generator", "--output_dir=serving/digits", "--quiet"]
+    result = command("export_inverter", *models, *arguments, cwd=home)
     return home / "serving/digits", inverter, generator, result
 
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import keras
@@ -30,6 +30,7 @@ def export(
     generator: base.Generator,
     classifier: Classifier,
     version: int | None = None,
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> Path:
     """Writes a new version of a served model; a server that polls the folder sees it when it is whole.
 
@@ -41,6 +42,7 @@ def export(
       folder: of all versions; its last part names the model.
       inverter, generator, classifier: for clips of the same length and rate.
       version: its number; None: the one after the last.
+      progress: wraps the loop over signatures, whose tracing takes longest.
 
     Returns:
       The path of the version.
@@ -51,8 +53,9 @@ def export(
     """
     target = versions.new_version(folder, version)
     module, functions = tf.Module(), {}
-    for name, function in signatures.build(inverter, generator, classifier).items():
-        functions[name] = function.get_concrete_function()
+    built = signatures.build(inverter, generator, classifier)
+    for name in progress(list(built)):
+        functions[name] = built[name].get_concrete_function()
     variables = {id(v): v for function in functions.values() for v in function.graph.variables}
     module.frozen = list(variables.values())
     for variable in module.frozen:
