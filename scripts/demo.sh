@@ -22,7 +22,7 @@ status=0
 echo "== Inverting ${#clips[@]} clip(s) or folder(s)"
 invert_audio --peak=0.9 --output_dir=out/demo/inversion "${clips[@]}" || status=$?
 echo "== Evaluating on a small sample"
-evaluate_inversion --flagfile=flags/digits.flags --methods=encoder --num_clips=30 \
+evaluate_inversion --flagfile=flags/digits.flags --methods=encoder --num_clips=30 --seeds=1 \
   --output_dir=out/demo/evaluation "${data[@]}"
 echo "== Where things are"
 echo "latents          out/demo/inversion/latents.npz"
