@@ -70,7 +70,7 @@ _DEFINITIONS = {
     "init": lambda: flags.DEFINE_enum(
         "init",
         None,
-        ["encoder", "random", "screened", "zero", "file"],
+        ["encoder", "random", "screened", "zero", *(["file"] if "init_file" in flags.FLAGS else [])],
         "Where to start. Default: the method's.",
     ),
     "init_file": lambda: flags.DEFINE_string(
@@ -107,7 +107,13 @@ _DEFINITIONS = {
 }
 
 
-#: How a clip is inverted: keyword arguments of `invert` that are flags of the same name.
+#: The methods, for the help of flags that take them.
+METHODS = (
+    "encoder, gradient, hybrid, encoder_gauss_newton, least_squares; paper, authors: hybrid with their "
+    "objective."
+)
+#: How a clip is inverted: keyword arguments of `invert` that are flags of the same name. With --init_file
+#: defined before them, --init may be "file".
 INVERSION = ("init", "starts", "refine", "max_iterations", "objective", "tolerance", "backend", "adjust")
 _PARTS = INVERSION[:5]  # of a method
 

@@ -8,7 +8,8 @@
 
 PATHs are audio files, folders and globs, which --method inverts first, and latents.npz of invert_audio or
 generate_audio. Latents stay within [-1, 1]: a component that would leave stops at the border. Writes
-OUTPUT_DIR/<clip>.wav and their latents.npz, and tells what the judge hears.
+OUTPUT_DIR/<clip>.wav and their latents.npz, and tells what the judge hears. Clips of an earlier run in
+OUTPUT_DIR are removed, unless they were given.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
     from tf_inversion.audio.files import write_audio
     from tf_inversion.evaluation.metrics import judge_probabilities
     from tf_inversion.evaluation.tables import layout
-    from tf_inversion.latents import save_latents, synthesize
+    from tf_inversion.latents import remove_earlier, save_latents, synthesize
 
     generator = common_flags.load_generator()
     if not FLAGS.to:
@@ -71,6 +72,7 @@ def main(arguments: list[str]) -> int:
         if not unreadable:
             raise errors.InvalidArgumentError("no clips: what was given holds none")
         return 1
+    ends = {}
     if FLAGS.to:
         ends, _ = _latents([FLAGS.to], generator, invert)
         if len(ends) != 1:
@@ -93,6 +95,7 @@ def main(arguments: list[str]) -> int:
         (probabilities,) = judge_probabilities(judge, audio[None])
         word = probabilities.argmax()
         lines.append([name, judge.label_names[word], f"{probabilities[word]:.2f}"])
+    remove_earlier(folder / "latents.npz", folder, [*edits, *clips, *ends])
     save_latents(folder / "latents.npz", latents, [*edits])
     print(layout(lines))
     print(f"{folder}: {len(edits)} clips and latents.npz")

@@ -14,6 +14,7 @@ import json
 
 from absl import flags
 
+from tf_inversion import errors
 from tf_inversion.scripts import command, common_flags
 
 FLAGS = flags.FLAGS
@@ -47,20 +48,25 @@ def main(arguments: list[str]) -> None:
     generator = common_flags.load_generator()
     judge, rate = load_classifier(FLAGS.judge or paths.embedded("judge.keras")), generator.sample_rate
     samples.check_judge(judge, generator)
-    clips = {
-        "synthesized": synthesized_clips(
-            generator, FLAGS.num_clips, FLAGS.seed, progress=common_flags.progress("synthesizing")
-        ).audio,
-        "real": real_clips(
-            found,
-            generator,
-            judge.label_names,
-            num=len(found),
-            seed=FLAGS.seed,
-            peak=FLAGS.peak,
-            progress=common_flags.progress("reading"),
-        ).audio,
-    }
+    real = real_clips(
+        found,
+        generator,
+        judge.label_names,
+        num=len(found),
+        seed=FLAGS.seed,
+        peak=FLAGS.peak,
+        progress=common_flags.progress("reading"),
+    )
+    if len(real.audio) < 2:
+        raise errors.DatasetError(f"{FLAGS.data_dir}: one readable clip to compare with; two are needed")
+    synthesized = synthesized_clips(
+        generator,
+        FLAGS.num_clips,
+        FLAGS.seed,
+        batch_size=FLAGS.batch_size,
+        progress=common_flags.progress("synthesizing"),
+    )
+    clips = {"synthesized": synthesized.audio, "real": real.audio}
     progress = common_flags.progress("listening")
     heard = {
         name: samples.embed(judge, progress(np.array_split(audio, -(-len(audio) // FLAGS.batch_size))))
@@ -69,20 +75,24 @@ def main(arguments: list[str]) -> None:
     columns = {}
     for name, audio in clips.items():
         background = samples.background_levels(audio, rate)
-        columns[name] = {
+        values = {
             "clips": len(audio),
             **samples.sample_metrics(*heard[name], heard["real"][0]),
             "background_db": float(np.median(background)),
             **{f"tone_{tone}_hz_db": level for tone, level in samples.tone_levels(audio, rate).items()},
         }
+        # Too few clips have no inception score.
+        columns[name] = {key: value if np.isfinite(value) else None for key, value in values.items()}
     cells = [["", *columns]]
-    cells += [[key, *(f"{columns[name][key]:.4g}" for name in columns)] for key in columns["real"]]
+    for key in columns["real"]:
+        both = [columns[name][key] for name in columns]
+        cells.append([key, *("-" if value is None else f"{value:.4g}" for value in both)])
     words = [heard[name][1].argmax(1) for name in columns]
     shares = [np.bincount(w, minlength=len(judge.label_names)) / len(w) for w in words]
     cells += [[word, *(f"{s[i]:.1%}" for s in shares)] for i, word in enumerate(judge.label_names)]
     table = layout(cells)
     with paths.writing(folder / "samples.json") as unfinished:
-        unfinished.write_text(json.dumps(columns, indent=2) + "\n")
+        unfinished.write_text(json.dumps(columns, indent=2, allow_nan=False) + "\n")
     with paths.writing(folder / "samples.md") as unfinished:
         unfinished.write_text(table + "\n")
     grid = figures.spectrogram_grid(clips["synthesized"][:_SHOWN], rate, "synthesized clips, log-mel")

@@ -28,12 +28,7 @@ common_flags.define("data_dir", "output_dir", "peak", "seed", "batch_size", "qui
 common_flags.define(*common_flags.INVERSION)
 FLAGS.set_default("output_dir", "out/evaluation")
 flags.DEFINE_enum("split", "test", ["train", "valid", "test", "all"], "Which part of --data_dir.")
-flags.DEFINE_list(
-    "methods",
-    ["encoder"],
-    "A row each: encoder, gradient, hybrid, encoder_gauss_newton, least_squares; paper, authors: hybrid with "
-    "their objective.",
-)
+flags.DEFINE_list("methods", ["encoder"], f"A row each: {common_flags.METHODS}")
 flags.DEFINE_integer("num_clips", 300, "Clips of each kind; of real ones no more than there are.", 1)
 flags.DEFINE_multi_enum("tables", ["synthesized", "real"], ["synthesized", "real"], "Which to make.")
 flags.DEFINE_integer("seeds", 1, "Evaluations, with --seed, the next one and so on, for means and spread.", 1)
@@ -75,16 +70,20 @@ def main(arguments: list[str]) -> None:
         **common_flags.inversion_options(),
     )
     making, reading, measuring = map(common_flags.progress, ("synthesizing", "reading", "measuring"))
-    runs, pictures, sections = {}, {}, []
+    get_clips = {
+        "synthesized": functools.partial(
+            synthesized_clips, generator, num, batch_size=batch_size, progress=making
+        ),
+        "real": functools.partial(
+            real_clips, found, generator, judge.label_names, num=num, peak=peak, progress=reading
+        ),
+    }
+    runs, shown = {}, {}
     for run_seed in range(seed, seed + FLAGS.seeds):
-        chosen = {"num": num, "seed": run_seed}
-        clip_sets = {
-            "synthesized": synthesized_clips(generator, **chosen, batch_size=batch_size, progress=making),
-            "real": real_clips(found, generator, judge.label_names, **chosen, peak=peak, progress=reading),
-        }
+        clip_sets = {kind: get_clips[kind](seed=run_seed) for kind in FLAGS.tables}
         runs[run_seed] = {}
-        for kind in FLAGS.tables:
-            clips, results = clip_sets[kind], {}
+        for kind, clips in clip_sets.items():
+            results = {}
             methods = {
                 method: _kept(
                     results,
@@ -105,14 +104,14 @@ def main(arguments: list[str]) -> None:
                     method: per_clip(clips.names, clips.audio, result, clips.sample_rate, judge, **batches)
                     for method, result in results.items()
                 }
-                pictures[kind] = draw(folder, kind, clips, results, rows, table, judge.label_names)
-                sections.append(_section(folder, kind, clips, results, rows, table, pictures[kind]))
+                shown[kind] = clips, results, rows, table
     seeds = ", ".join(map(str, runs)) + (f"; pictures: {seed}" if len(runs) > 1 else "")
     made = common_flags.provenance(clips=f"{FLAGS.data_dir or 'bundled'}, peak {peak:g}", seed=seeds)
+    pictures = {kind: draw(folder, kind, *seen, judge.label_names) for kind, seen in shown.items()}
     markdown, written = write_results(folder, runs, pictures, judge.label_names, made)
-    if sections and FLAGS.report_clips:
-        reporting = common_flags.progress("reporting")
-        written.append(write_report(folder, sections, generator.sample_rate, made, reporting)[0])
+    sections = [_section(folder, kind, *seen, pictures[kind]) for kind, seen in shown.items()]
+    reporting = common_flags.progress("reporting")
+    written += write_report(folder, sections, generator.sample_rate, made, reporting)[:1]
     print(f"{markdown}\nwritten: {', '.join(map(str, written))}")
 
 

@@ -6,7 +6,7 @@
 
 Writes OUTPUT_DIR/latents.npz (`latents` float32 [num, latent_dim], `names`) and
 OUTPUT_DIR/<name>.wav at the generator's rate. The same seed gives the same bytes.
-Clips of an earlier, longer run in OUTPUT_DIR are removed.
+Clips of an earlier run in OUTPUT_DIR are removed, files of others are not.
 """
 
 from absl import flags
@@ -27,26 +27,19 @@ def main(arguments: list[str]) -> None:
     folder = common_flags.output_dir()
 
     from tf_inversion.audio.files import write_audio
-    from tf_inversion.latents import draw_latents, save_latents, synthesize
+    from tf_inversion.latents import draw_latents, remove_earlier, save_latents, synthesize
 
     generator = common_flags.load_generator()
     latents = draw_latents(FLAGS.num, generator.latent_dim, FLAGS.seed)
-    names = [_name(index) for index in range(FLAGS.num)]
+    names = [f"synthesized_{index:05d}" for index in range(FLAGS.num)]
     progress = common_flags.progress("generating")
     clips = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
     for name, clip in zip(names, clips):
         write_audio(folder / f"{name}.wav", clip, generator.sample_rate, FLAGS.subtype)
-    stale = FLAGS.num
-    while (path := folder / f"{_name(stale)}.wav").exists():
-        path.unlink()
-        stale += 1
+    remove_earlier(folder / "latents.npz", folder, names)
     save_latents(folder / "latents.npz", latents, names)
     print(f"{FLAGS.num} clips: {folder / names[0]}.wav, ...")
     print(f"latents: {folder / 'latents.npz'}")
-
-
-def _name(index: int) -> str:
-    return f"synthesized_{index:05d}"
 
 
 run = command.runner(main, __doc__)

@@ -31,9 +31,9 @@ common_flags.define(
     "generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier", "judge"
 )
 common_flags.define("output_dir", "peak", "seed", "batch_size", "quiet")
-common_flags.define(*common_flags.INVERSION, "init_file")
+common_flags.define("init_file", *common_flags.INVERSION)
 FLAGS.set_default("output_dir", "out/inversion")
-flags.DEFINE_string("method", "encoder", "encoder, gradient, hybrid, least_squares, paper or authors.")
+flags.DEFINE_string("method", "encoder", f"How: {common_flags.METHODS}")
 flags.DEFINE_bool("report", True, "Write report.html, and more pages for more than 25 clips.")
 flags.DEFINE_bool("trace", False, "Write trace.csv, the course of the objective.")
 flags.DEFINE_bool("error_bars", False, "Tell how far off each latent may be; costs a Jacobian a clip.")

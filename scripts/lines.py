@@ -14,7 +14,7 @@ class Lines(tqdm):
     def __init__(self, *args, leave=True, **options):
         self._from = 0 if leave else _BRIEF
         # A bar that stays would end in a line feed of its own.
-        super().__init__(*args, leave=False, mininterval=10, **options)
+        super().__init__(*args, leave=False, mininterval=10, miniters=1, **options)
 
     def display(self, msg=None, pos=None) -> None:
         """Writes the state; tqdm calls this at the start too, and at the end to erase the bar."""

@@ -2,14 +2,14 @@
 
   train_inverter --data_dir=data/fsdd --epochs=250
   train_inverter --flagfile=flags/paper.flags --generator=wavegan_sc09/ --data_dir=data/sc09
-  train_inverter --flagfile=flags/digits.flags       # the embedded inverter
+  train_inverter --flagfile=flags/digits.flags       # the embedded inverter's last part of three, see there
   train_inverter --synthesized_only --steps_per_epoch=500
   train_inverter --latent_weight=0                   # reconstruction only, an auto-encoder
   train_inverter --start_from=runs/inverter/inverter.keras --output_dir=runs/finer --learning_rate=1e-4
 
-Each step trains on a batch of real clips with the perceptual loss, then on a
-batch of synthesized ones with the latent and the perceptual loss. Killed and
-started again with the same flags, it goes on where it was.
+By default each step trains on a batch of real clips with the perceptual loss,
+then on a batch of synthesized ones with the latent and the perceptual loss.
+Killed and started again with the same flags, it goes on where it was.
 """
 
 from absl import flags
@@ -28,13 +28,13 @@ flags.DEFINE_float("perceptual_weight", 1.0, "Weight of the perceptual loss.", l
 flags.DEFINE_float(
     "waveform_weight",
     0.0,
-    "Weight of the waveform's error in log units, on synthesized clips.",
+    "Weight of log(1 + 100 |error|^2 / |clip|^2) of the waveform, on synthesized clips.",
     lower_bound=0.0,
 )
 flags.DEFINE_float(
     "posterior_weight",
     0.0,
-    "Weight of the classifier's other opinion of the reconstruction.",
+    "Weight of the KL divergence between the classifier's posteriors of clip and reconstruction.",
     lower_bound=0.0,
 )
 flags.DEFINE_string("start_from", None, "A trained inverter of the same shape to start from.")
@@ -54,17 +54,12 @@ def main(arguments: list[str]) -> None:
     import keras
     import tensorflow as tf
 
-    from tf_inversion import errors
     from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.inverter import Inverter
     from tf_inversion.training import distribution
     from tf_inversion.training.augmentation import Augmentation
     from tf_inversion.training.inverter import Objective, start_from, train_inverter
 
-    if not (FLAGS.perceptual_weight or FLAGS.posterior_weight or FLAGS.synthesized_only):
-        raise errors.InvalidArgumentError(
-            "perceptual_weight: 0 leaves nothing to learn from real clips; give --synthesized_only with it"
-        )
     clips = {"train": None, "valid": None}
     if not FLAGS.synthesized_only:
         clips = {split: find_clips(FLAGS.data_dir, split) for split in clips}
@@ -90,10 +85,11 @@ def main(arguments: list[str]) -> None:
             peak=FLAGS.peak,
             dtype=dtype,
         )
-    if FLAGS.start_from:
+    run = distribution.worker_run(run, strategy)
+    if FLAGS.start_from and not run.resumes:
         start_from(FLAGS.start_from, inverter)
     best = train_inverter(
-        distribution.worker_run(run, strategy),
+        run,
         inverter,
         generator,
         classifier,

@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> None:
     )
     generator = WaveGAN(config, sample_rate=FLAGS.sample_rate)
     discriminator = Discriminator(config, FLAGS.sample_rate, FLAGS.phase_shuffle, FLAGS.mel_width)
-    if FLAGS.start_from:
+    if FLAGS.start_from and not run.resumes:
         wavegan.start_from(FLAGS.start_from, generator, discriminator)
     loss = wavegan.LOSSES[FLAGS.loss]
     if FLAGS.learning_rate is not None:

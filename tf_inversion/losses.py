@@ -1,4 +1,4 @@
-"""The paper's losses (section 3.2.1), one definition each.
+"""The losses, one definition each: the paper's (section 3.2.1), and those of waveform and posterior.
 
 Each returns one value per clip, [batch]; training takes their mean.
 """

@@ -125,6 +125,14 @@ def test_nothing_readable(tmp_path, caplog):
         clip_dataset(ClipList([absent]), batch_size=1)
 
 
+def test_too_few_that_are_readable(ten, tmp_path):
+    for i in range(4):
+        (tmp_path / f"{i}.wav").write_bytes(b"")
+    assert len(check_clips(ten, N, least=6)) == 6
+    with pytest.raises(errors.DatasetError, match=r"0\.wav, .*: 6 of 10 readable; needed are at least 7"):
+        check_clips(ten, N, least=7)
+
+
 def test_unreadable_files_are_left_out_of_training_and_the_labels_still_fit(ten, tmp_path):
     for i in (0, 4, 9):
         (tmp_path / f"{i}.wav").write_bytes(b"")

@@ -19,12 +19,14 @@ def test_converges_where_the_answer_is_inside(linear):
     np.testing.assert_array_equal(found.iterations + 1, found.evaluations)
 
 
-def test_components_that_leave_the_prior_are_drawn_anew(linear):
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_components_that_leave_the_prior_are_drawn_anew(linear, seed):
     """The answer is outside in its first component, so that the search gets there again and again."""
     clips = linear(tf.constant([[1.5, 0.2, -0.3]])).numpy()
     objective = objectives.make({"waveform_mse": 1}, linear)
     short, long = (
-        adam.minimize(objective, clips, zeros(1), max_iterations=count, tolerance=0) for count in (45, 400)
+        adam.minimize(objective, clips, zeros(1), max_iterations=count, tolerance=0, seed=seed)
+        for count in (45, 400)
     )
     assert short.latents[0, 0] > 0.5
     assert (np.abs(long.latents) <= 1).all()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_inversion import errors, invert, load_generator
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion import gauss_newton, lbfgs, objectives
+from tf_inversion.inversion import gauss_newton, lbfgs, objectives, starts
 from tf_inversion.inversion.methods import without_warnings
 from tf_inversion.inversion.result import STATUSES
 from tf_inversion.latents import draw_latents, save_latents
@@ -152,6 +152,16 @@ def test_a_clip_that_got_stuck_gets_another_start(tmp_path):
     assert two.objective < 1e-10
     assert two.steps > one.steps
     assert two.trace[0][:, 1].min() == two.objective
+
+
+def test_unrefined_starts_that_agree_on_an_unexplained_clip_do_not_end_the_search(linear):
+    """To a clip this loud all answers are alike, and yet one is the best."""
+    clips = 100 * np.random.default_rng(3).normal(0, 0.3, (2, 40)).astype(np.float32)
+    result = invert(clips, linear, init="random", refine="none", starts=6)
+    assert list(result.evaluations) == [6, 6]
+    begin = starts.random(2, 6, 3, seed=0)
+    values = [value_of("synthesized", linear, clips, begin[:, k]) for k in range(6)]
+    np.testing.assert_allclose(result.objective, np.min(values, axis=0), rtol=1e-6)
 
 
 def test_clips_of_others_are_counted(curved, curved_clips, noise, caplog):

@@ -26,10 +26,13 @@ def home(tmp_path, write_noise):
 
 
 def test_moves_along_a_direction(command, tiny_models, home):
+    folder = home / "out/edits"
+    folder.mkdir(parents=True)
+    save_latents(folder / "latents.npz", np.zeros((1, 100)), ["of_an_earlier_run"])
+    (folder / "of_an_earlier_run.wav").touch()
     arguments = ("--probe=probe.npz", "--direction=digit:3", "--strength=-1,0,0.5", "--quiet", "two.npz")
     result = command("edit_latents", *tiny_models, *arguments, cwd=home)
     assert (result.returncode, result.stderr) == (0, "")
-    folder = home / "out/edits"
     latents, names = load_latents(folder / "latents.npz")
     assert names == [
         f"{name}_digit_3_{strength}" for name in ("first", "second") for strength in ("-1", "+0", "+0.5")

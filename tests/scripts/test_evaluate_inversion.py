@@ -102,11 +102,23 @@ def test_methods_are_rows(command, tiny_models, write_noise, tmp_path):
 
 
 def test_one_table_alone(command, tiny_models, tmp_path):
+    """And of an earlier run's report and pictures nothing is left."""
+    folder = tmp_path / "out/evaluation"
+    (folder / "figures").mkdir(parents=True)
+    for name in ("report.html", "report-2.html", "figures/real_confusion.svg", "figures/mine.svg"):
+        (folder / name).touch()
     arguments = ("--tables=synthesized", "--num_clips=2", "--report_clips=0", "--quiet")
     result = command("evaluate_inversion", *tiny_models, *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    (run,) = json.loads((tmp_path / "out/evaluation/results.json").read_text())["runs"]
+    (run,) = json.loads((folder / "results.json").read_text())["runs"]
     assert list(run) == ["seed", "synthesized"]
+    assert sorted(path.name for path in folder.iterdir()) == ["figures", "results.json", "results.md"]
+    pictures = [path.name for path in (folder / "figures").glob("*.svg")]
+    assert sorted(pictures) == [
+        "mine.svg",
+        "synthesized_distributions.svg",
+        "synthesized_reconstructions.svg",
+    ]
     assert "Table 1" in result.stdout
     assert "Table 2" not in result.stdout
 
@@ -132,6 +144,7 @@ def test_embedded_models_on_bundled_clips(command, tmp_path):
         ("--num_clips=0", "--num_clips"),
         ("--seeds=0", "--seeds"),
         ("--split=dev", "--split"),
+        ("--init=file", "--init=file"),
         ("--data_dir=nowhere", "nowhere"),
         ("--data_dir=empty", "empty"),
         ("--methods=encoder,guess", "'guess'"),

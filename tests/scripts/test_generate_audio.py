@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from tf_inversion.generators.loading import load_generator
+from tf_inversion.latents import save_latents
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,7 @@ def test_same_seed_same_bytes(folders):
 def test_a_shorter_run_leaves_no_clips_of_a_longer_one(command, tmp_path):
     folder = tmp_path / "out/generated"
     folder.mkdir(parents=True)
+    save_latents(folder / "latents.npz", np.zeros((3, 100)), [f"synthesized_{i:05d}" for i in range(3)])
     for name in ("synthesized_00001.wav", "synthesized_00002.wav", "synthesized_2.wav", "mine.wav"):
         (folder / name).touch()
     result = command("generate_audio", "--num=1", cwd=tmp_path)

@@ -118,6 +118,11 @@ def test_a_line_every_ten_seconds_and_the_last(clock):
     assert lines[-1].startswith("working: 100%|")
 
 
+def test_a_loop_that_slows_down_has_its_lines_in_time(clock):
+    lines = written(clock, [0.01] * 1200 + [6.0] * 4)
+    assert [re.search(r"\d+/1204", line)[0] for line in lines][1:] == ["1202/1204", "1204/1204"]
+
+
 def test_the_last_line_is_not_repeated(clock):
     assert [re.search(r"\d/2", line)[0] for line in written(clock, [30.0, 30.0])] == ["1/2", "2/2"]
 

@@ -1,5 +1,6 @@
 """Every command answers --help at once, and lists its examples and flags."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -19,6 +20,14 @@ def test_help(command, tmp_path, name):
     assert (result.returncode, result.stderr) == (0, "")
     assert f"  {name} " in result.stdout, "a worked example"
     assert ("--port" if name == "explore_latents" else "--output_dir") in result.stdout
+
+
+@pytest.mark.parametrize("name", ["invert_audio", "evaluate_inversion"])
+def test_help_names_every_method(command, tmp_path, name):
+    from tf_inversion.inversion.methods import METHODS
+
+    words = set(re.findall(r"\w+", command(name, "--help", cwd=tmp_path).stdout))
+    assert set(METHODS) <= words
 
 
 @pytest.mark.parametrize("module", COMMANDS.values())

@@ -57,6 +57,15 @@ def test_learns_to_tell_tones_apart(architecture, beeps, tmp_path):
     assert set(load_classifier(tmp_path / "run/classifier.keras").label_names) == {"low", "high"}
 
 
+def test_needs_a_readable_clip_to_validate_with(beeps, tmp_path):
+    train_clips = find_clips(beeps, "train").pick([0, 1])
+    absent = ClipList(["absent.wav"], [0], train_clips.label_names)
+    run = loop.Run(tmp_path / "run", 1, 1, {})
+    with pytest.raises(errors.DatasetError, match=r"absent\.wav: 0 of 1 readable"):
+        train_classifier(run, Classifier(train_clips.label_names, width=2), train_clips, absent, batch_size=1)
+    assert not (tmp_path / "run").exists()
+
+
 def test_needs_labels(tmp_path):
     unlabelled = ClipList(["a.wav"], None, None)
     with pytest.raises(errors.DatasetError, match="needs labelled clips"):

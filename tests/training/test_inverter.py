@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.audio.clips import ClipList
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
@@ -171,6 +172,28 @@ def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tm
     ]
     wanted = {"validation/loss", "real/perceptual", "synthesized/clips_over_reconstructions"}
     assert wanted | {"real/clips_then_reconstructions"} < set(events)
+
+
+@pytest.mark.parametrize(
+    ("clips", "objective", "error", "message"),
+    [
+        (ClipList(["absent.wav"]), Objective(), errors.DatasetError, r"absent\.wav: 0 of 1 readable"),
+        (
+            ClipList(["absent.wav"]),
+            Objective(perceptual_weight=0.0, waveform_weight=1.0),
+            errors.InvalidArgumentError,
+            "both 0, which leaves nothing to learn from real clips",
+        ),
+        (None, Objective(0.0, 0.0), errors.InvalidArgumentError, "all others: 0, which leaves nothing"),
+    ],
+)
+def test_nothing_to_learn_from_is_refused_before_anything_is_written(
+    frozen, tmp_path, clips, objective, error, message
+):
+    run = loop.Run(tmp_path / "run", epochs=1, steps_per_epoch=1, settings={})
+    with pytest.raises(error, match=message):
+        train_inverter(run, Inverter(width=2), *frozen, clips, clips, objective=objective)
+    assert not list(tmp_path.iterdir())
 
 
 def test_training_goes_on_from_a_trained_inverter(tmp_path):

@@ -81,6 +81,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
     with pytest.raises(Killed):
         LineTraining(tmp_path / "torn", kill_at=6).fit()
     resumed = LineTraining(tmp_path / "torn")
+    assert resumed.run.resumes
+    assert not dataclasses.replace(resumed.run, resume=False).resumes
+    assert not loop.Run(tmp_path / "new", 1, 1, {}).resumes
     resumed.fit()
     assert resumed.steps_seen == [6, 7, 8, 9, 10, 11]
     for expected, actual in zip(whole.model.get_weights(), resumed.model.get_weights()):

@@ -308,7 +308,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(misfit, clips, 
 
 def test_one_clip_is_too_few_to_validate_with(clips, tmp_path):
     training = Training(tmp_path / "run", {**clips, "valid": clips["valid"].pick([0])})
-    with pytest.raises(errors.DatasetError, match="1 readable clips to validate with; two are needed"):
+    with pytest.raises(errors.DatasetError, match="1 of 1 readable; needed are at least 2"):
         training.fit()
 
 

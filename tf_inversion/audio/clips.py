@@ -107,6 +107,7 @@ def check_clips(
     num_samples: int = NUM_SAMPLES,
     sample_rate: int = SAMPLE_RATE,
     whole: bool = False,
+    least: int = 0,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> CheckedClips:
     """Reads each clip once, logs what is noticed, and leaves out the unreadable.
@@ -118,7 +119,11 @@ def check_clips(
       clips: from find_clips.
       num_samples, sample_rate: the slice that will be used, or, if `whole`,
         of which all will be used.
+      least: so many must be readable.
       progress: wraps the loop over the clips; tqdm for a bar.
+
+    Raises:
+      DatasetError: if fewer are.
     """
     seconds = num_samples / sample_rate
     report, readable, sources = ClipReport(), [], []
@@ -144,6 +149,10 @@ def check_clips(
         sources.append(source)
     for line in report.lines():
         _log.warning(line)
+    if len(readable) < least:
+        raise errors.DatasetError(
+            f"{_few(clips.paths)}: {len(readable)} of {len(clips)} readable; needed are at least {least}"
+        )
     kept = clips.pick(readable)
     return CheckedClips(kept.paths, kept.labels, kept.label_names, sources, report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -19,10 +20,11 @@ from tf_inversion.inversion.result import InversionResult
 
 #: What the pictures show, in the order of the page.
 CAPTIONS = {
-    "reconstructions": "Three clips and what the methods make of them",
+    "reconstructions": "Clips and what the methods make of them",
     "confusion": "What the judge hears: the label in rows, its answer in columns",
     "distributions": "How the metrics spread",
 }
+_SUFFIXES = ("png", "svg")
 _PAPER = {"synthesized": "the paper's Figure 2", "real": "the paper's Figure 3"}
 
 Table = Mapping[str, Mapping[str, object]]
@@ -63,7 +65,7 @@ def draw(
         matrices = {name: np.array(table[name]["confusion"]) for name in ("reference", *results)}
         drawn["confusion"] = figures.confusion(matrices, words, f"{kind} clips, label and answer")
     for name, figure in drawn.items():
-        for suffix in ("png", "svg"):
+        for suffix in _SUFFIXES:
             figures.save(figure, Path(folder, f"figures/{kind}_{name}.{suffix}"))
     return [name for name in CAPTIONS if name in drawn]
 
@@ -76,6 +78,8 @@ def write_results(
     made: Mapping[str, str],
 ) -> tuple[str, list[Path]]:
     """Writes results.md, to read, and results.json, with every figure of every seed.
+
+    Removes pictures that an earlier run left and this one did not draw.
 
     Args:
       folder: to write to, made if absent.
@@ -100,6 +104,9 @@ def write_results(
     for name, written in files.items():
         with paths.writing(Path(folder, name)) as unfinished:
             unfinished.write_text(written, encoding="utf-8")
+    for kind, name, suffix in itertools.product(TITLES, CAPTIONS, _SUFFIXES):
+        if name not in pictures.get(kind, ()):
+            Path(folder, f"figures/{kind}_{name}.{suffix}").unlink(missing_ok=True)
     return markdown, [Path(folder, name) for name in files]
 
 

@@ -43,7 +43,7 @@ def minimize(
     lowered the best objective so far by less than the share `tolerance`. The best latents seen are returned.
     """
     begin, advance = _compiled(objective)
-    advance = functools.partial(advance, seed=tf.constant(seed))
+    advance = functools.partial(advance, seed=tf.constant(seed % 2**31))  # int32, as the step
     return rounds.minimize(objective, clips, start, begin, advance, tolerance=tolerance, **options)
 
 

@@ -96,10 +96,12 @@ def invert(
       classifier: audio -> logits with activations, for objectives that need it.
       init: a name in `starts.STARTS`.
       starts: how many starts; the best answer is kept. Further ones are for clips that are not solved
-        (-60 dB by Gauss-Newton, -40 by the others), unless two starts agree on what is left, less than
-        -10 dB of the waveform. In between the best answer so far is put back into [-1, 1] and refined again.
+        (-60 dB by Gauss-Newton, -40 by the others), unless two starts agree on what is left (less than
+        -10 dB, if it is of the waveform). In between the best answer so far is put back into [-1, 1] and
+        refined again.
       refine: a name in `refiner.REFINEMENTS`.
-      max_iterations: of the refinement, for each start.
+      max_iterations: of the refinement, for each start; "auto" may take up to 200 more to find out what a
+        clip needs.
       objective: "auto", a preset, or weighted pieces, see `objectives.stages`; as a mapping, weights of
         `objectives.PIECES`. "auto" is "synthesized" for clips that the generator turns out to explain
         within 100 iterations (from the start, or else from the best of 1,024 random latents), "real" for

@@ -19,7 +19,7 @@ EXPLAINED = 0.1
 _GOAL = {"gauss_newton": 1e-12, "lbfgs": 1e-8, "adam": 1e-8}  # of a waveform objective: -120 and -80 dB
 # A waveform objective of at most this needs no further start: -60 dB, and -40 where no more can be hoped for.
 _SOLVED = {"none": 1e-4, "gauss_newton": 1e-6, "lbfgs": 1e-4, "adam": 1e-4}
-_MET = 0.02  # nor does an explained clip that two starts agree on, up to this share
+_MET = 0.02  # nor does one that two starts agree on up to this share, unless it aims at the waveform in vain
 _STRAYING = {"gauss_newton": {"prior": gauss_newton.PRIOR / 10}}  # options of further starts
 _PROBE = 100  # iterations on the waveform, after which "auto" knows whether it is the generator's own
 
@@ -96,7 +96,7 @@ class Refiner:
         """Returns the outcome of the first start, and which clips aim at the waveform."""
         most = self._max_iterations
         if not self._automatic or self._refine == "none":
-            own = np.full(len(clips), "waveform" in self._stages[-1][0].weights)
+            own = np.full(len(clips), self._automatic or "waveform" in self._stages[-1][0].weights)
             return self._from(clips, start, own, finished), own
         probe = min(_PROBE, most)
         outcome = self._minimize(self._synthesized, clips, start, probe)

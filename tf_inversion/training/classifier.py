@@ -39,14 +39,14 @@ def train_classifier(
       The validation metrics of the best epoch: "loss" and "accuracy".
 
     Raises:
-      DatasetError: if the clips have no labels.
+      DatasetError: if the clips have no labels, or none of a list can be read.
       TrainingError: see `loop.fit`.
     """
     if train_clips.labels is None or valid_clips.labels is None:
         raise errors.DatasetError("a classifier needs labelled clips; none of the known layouts was found")
     shape = {"num_samples": classifier.num_samples, "sample_rate": classifier.sample_rate}
     train_clips, valid_clips = (
-        check_clips(clips, **shape, progress=run.bar("checking clips"))
+        check_clips(clips, **shape, least=1, progress=run.bar("checking clips"))
         for clips in (train_clips, valid_clips)
     )
     num_valid_batches = math.ceil(len(valid_clips) / batch_size)

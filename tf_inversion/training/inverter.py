@@ -28,7 +28,7 @@ _TERMS = ("loss", "perceptual", "posterior", "latent", "waveform")
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """The weights of the paper's losses (section 3.2.1), which adds them one to one.
+    """The weights of the losses; the paper (section 3.2.1) has the first two, one to one.
 
     Attributes:
       latent_weight: of the latent MSE, on synthesized clips. With 0 the inverter
@@ -54,7 +54,7 @@ class InverterTrainer:
     Args:
       inverter: the model to train.
       generator: frozen.
-      classifier: frozen; gives the perceptual loss.
+      classifier: frozen; gives the perceptual loss and the posterior's.
       optimizer: updates the inverter, twice a step.
       objective: weights of the losses.
       batch_size: of each of the two batches, over all replicas.
@@ -101,7 +101,7 @@ class InverterTrainer:
         return terms
 
     def _terms(self, audio, latents, predicted) -> list[tf.Tensor]:
-        """Returns the loss and its unweighted terms (`_TERMS`), each [batch]; 0 for those without weight."""
+        """Returns the loss and its unweighted terms (`_TERMS`), each [batch]; 0 for those not computed."""
         weights, zero = self._objective, tf.zeros(tf.shape(predicted)[:1])
         perceptual = posterior = latent = waveform = zero
         listens = weights.perceptual_weight or weights.posterior_weight
@@ -166,14 +166,23 @@ def train_inverter(
       "latent_correlation" between true and predicted latents.
 
     Raises:
+      InvalidArgumentError: if no weight has anything to learn from.
+      DatasetError: if none of a list of clips can be read.
       TrainingError: see `loop.fit`.
     """
     strategy = strategy or tf.distribute.get_strategy()
     objective = objective or Objective()
-    augmentation = augmentation or Augmentation()
+    listens = objective.perceptual_weight or objective.posterior_weight
+    if train_clips is not None and not listens:
+        raise errors.InvalidArgumentError(
+            "perceptual_weight, posterior_weight: both 0, which leaves nothing to learn from real clips; "
+            "raise one, or give --synthesized_only"
+        )
+    if not (listens or objective.latent_weight or objective.waveform_weight):
+        raise errors.InvalidArgumentError("latent_weight and all others: 0, which leaves nothing to learn")
     shape = {"num_samples": inverter.num_samples, "sample_rate": inverter.sample_rate}
     train_clips, valid_clips = (
-        clips and check_clips(clips, **shape, progress=run.bar("checking clips"))
+        None if clips is None else check_clips(clips, **shape, least=1, progress=run.bar("checking clips"))
         for clips in (train_clips, valid_clips)
     )
     prepare = {"batch_size": batch_size, "peak": inverter.peak, **shape}
@@ -189,7 +198,9 @@ def train_inverter(
             return {"latents": latents_of_step(batch_size, generator.latent_dim, seed, step)}
 
         def both(clip, step):
-            audio = augmentation(clip[0], tf.stack([seed, step]), inverter.sample_rate)
+            audio, _ = clip
+            if augmentation:
+                audio = augmentation(audio, tf.stack([seed, step]), inverter.sample_rate)
             return {"audio": audio, **synthesized(step)}
 
         steps = tf.data.Dataset.counter(start)

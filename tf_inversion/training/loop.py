@@ -53,6 +53,11 @@ class Run:
     checkpoint_minutes: float = 5.0
     progress: Callable[..., Any] | None = None
 
+    @property
+    def resumes(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.resume and bool(tf.train.latest_checkpoint(str(Path(self.output_dir) / "checkpoints")))
+
     def bar(self, text: str, total: int | None = None) -> Callable[[Iterable], Iterable]:
         """Returns a wrapper of loops outside the epochs, of `total` turns if it is not known from them."""
         if self.progress is None:

@@ -221,11 +221,9 @@ def train_wavegan(
     _check_fit(generator, judge)
     shape = {"num_samples": generator.num_samples, "sample_rate": generator.sample_rate}
     train_clips, valid_clips = (
-        check_clips(clips, **shape, progress=run.bar("checking clips"))
-        for clips in (train_clips, valid_clips)
+        check_clips(clips, **shape, least=least, progress=run.bar("checking clips"))
+        for clips, least in ((train_clips, 1), (valid_clips, 2))
     )
-    if len(valid_clips) < 2:
-        raise errors.DatasetError(f"{len(valid_clips)} readable clips to validate with; two are needed")
     trainer = WaveGANTrainer(generator, discriminator, loss, augmentation or Augmentation(), seed)
     average = trainer.average
     valid = clip_dataset(valid_clips, batch_size=64, peak=peak, **shape)
