@@ -41,7 +41,7 @@ from tf_inversion.inversion.objectives import Objective
 
 TOLERANCE = 0.05
 PRIOR = 0.006  # of |r|^2: on the way, the linear model is wrong by a variance of about |r|^2 / 500
-_STEPS = 8  # that one Jacobian serves
+_STEPS = 8  # that one Jacobian serves: fewest CPU-seconds from afar
 _LENGTHS = (1.0, 0.3, 0.1)  # of a step, the longest first
 _LONGEST_STEP = 3.0  # of a latent vector whose own length is about 6
 _PRECISION = 3.0  # of a prior that is uniform on [-1, 1], in each direction
@@ -64,6 +64,7 @@ def minimize(
     *,
     tolerance: float = TOLERANCE,
     prior: float = PRIOR,
+    steps: int = _STEPS,
     batch_size: int = _MEMBERS,
     **options,
 ) -> rounds.Outcome:
@@ -73,11 +74,12 @@ def minimize(
       objective: a sum of squares, none of which looks at a classifier.
       clips: float32 [n, num_samples].
       start: float32 [n, latent_dim].
-      tolerance: a member has converged when eight steps, with the weaker damping, gained less than this
-        share of its objective.
+      tolerance: a member has converged when the steps of a Jacobian, with the weaker damping, gained less
+        than this share of its objective.
       prior: alpha / |r|^2 on the way. Less of it strays further, and into other minima.
+      steps: that one Jacobian serves.
       batch_size: members at work at once, of which eight at the most.
-      **options: of `rounds.minimize`; `max_iterations` is rounded up to eights, which share a Jacobian.
+      **options: of `rounds.minimize`; `max_iterations` is rounded up to a multiple of `steps`.
 
     Raises:
       InvalidArgumentError: if the objective is no sum of squares.
@@ -86,7 +88,7 @@ def minimize(
         raise errors.InvalidArgumentError(
             "objective: Gauss-Newton needs squared pieces that look at no classifier, such as waveform"
         )
-    begin, advance = _compiled(objective)
+    begin, advance = _compiled(objective, steps)
     begin = functools.partial(begin, prior=tf.constant(prior))
     members = min(batch_size, _MEMBERS)
     return rounds.minimize(
@@ -95,7 +97,7 @@ def minimize(
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(objective: Objective) -> tuple[Callable, Callable]:
+def _compiled(objective: Objective, steps: int) -> tuple[Callable, Callable]:
     @tf.function(reduce_retracing=True)
     def begin(z, targets, prior) -> State:
         counts = tf.zeros(tf.shape(z)[:1], tf.int32)
@@ -113,16 +115,16 @@ def _compiled(objective: Objective) -> tuple[Callable, Callable]:
             return count + 1, *_step(objective, repeated, z, residuals, tangents, state.prior)
 
         _, z, residuals, _ = tf.while_loop(
-            lambda count, *_: count < _STEPS, body, (0, state.z, residuals, tangents)
+            lambda count, *_: count < steps, body, (0, state.z, residuals, tangents)
         )
         value = _energy(residuals)
-        iterations = state.iterations + _STEPS
+        iterations = state.iterations + steps
         status = tf.where(iterations >= max_iterations, rounds.RAN_OUT, state.status)
         stalled = state.value - value <= tolerance * state.value
         last = tf.minimum(_PRECISION / residuals.shape[1], PRIOR)
         status = tf.where((value <= goal) | (stalled & (state.prior <= last)), rounds.CONVERGED, status)
         prior = tf.where(stalled, last, state.prior)
-        passes = state.z.shape[1] + _STEPS * len(_LENGTHS)
+        passes = state.z.shape[1] + steps * len(_LENGTHS)
         return State(z, prior, value, iterations, state.evaluations + passes, status)
 
     return begin, advance

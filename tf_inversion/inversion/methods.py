@@ -42,13 +42,17 @@ def without_warnings() -> Iterator[None]:
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """Where it starts, with how many starts, how it is refined, for how many iterations, towards what."""
+    """Where it starts, with how many starts, how it is refined, for how many iterations, towards what.
+
+    `options` are further ones of the refinement's `minimize`; another refinement gets none of them.
+    """
 
     init: str
     refine: str
     max_iterations: int = 0
     starts: int = 1
     objective: str | Mapping[str, float] = "auto"
+    options: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 #: Sections 3.2 (encoder), 4.2 (gradient) and 4.4 (hybrid) of the paper, its hybrid with its own objective
@@ -59,7 +63,10 @@ METHODS = {
     "hybrid": Method("encoder", "lbfgs", 200),
     "paper": Method("encoder", "lbfgs", 200, objective="paper"),
     "authors": Method("encoder", "lbfgs", 200, objective="authors"),
-    "encoder_gauss_newton": Method("encoder", "gauss_newton", 20, objective="synthesized"),
+    # So near, a third of the damping is enough, and each step worth a Jacobian of its own.
+    "encoder_gauss_newton": Method(
+        "encoder", "gauss_newton", 20, objective="synthesized", options={"steps": 1, "prior": 0.002}
+    ),
     "least_squares": Method("screened", "gauss_newton", 200, starts=4, objective="synthesized"),
 }
 
@@ -155,6 +162,7 @@ def invert(
         max_iterations=chosen.max_iterations,
         screen=lambda x: adjustable(start_room.screened(x, generator, 1, seed, batch_size)[:, 0]),
         num_bounded=generator.latent_dim,
+        options=chosen.options,
         tolerance=tolerance,
         backend=backend,
         batch_size=batch_size,
@@ -187,6 +195,8 @@ def choose(method: str, **overrides) -> Method:
     """
     _check_choice("method", method, METHODS)
     chosen = dataclasses.replace(METHODS[method], **{k: v for k, v in overrides.items() if v is not None})
+    if chosen.refine != METHODS[method].refine:
+        chosen = dataclasses.replace(chosen, options={})
     _check_choice("init", chosen.init, start_room.STARTS)
     _check_choice("refine", chosen.refine, refiner.REFINEMENTS)
     if chosen.starts < 1:

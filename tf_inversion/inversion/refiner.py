@@ -35,6 +35,7 @@ class Refiner:
       max_iterations: for each start, where a stage has no number of its own.
       screen: clips [n, num_samples] -> other starts [n, latent_dim], with which "auto" tries clips that
         their first start does not explain.
+      options: of the refinement's `minimize`, for all starts; further starts have some of their own.
       num_bounded: so many latents, the first, come from [-1, 1].
       tolerance: None for the refinement's own.
       backend: a name in `BACKENDS`.
@@ -53,6 +54,7 @@ class Refiner:
         max_iterations: int,
         screen: Callable[[np.ndarray], np.ndarray],
         num_bounded: int,
+        options: Mapping[str, float],
         tolerance: float | None,
         backend: str,
         batch_size: int,
@@ -62,6 +64,7 @@ class Refiner:
         self._refine, self._backend, self._seed, self._watch = refine, backend, seed, watch
         self._max_iterations, self._screen, self._num_bounded = max_iterations, screen, num_bounded
         self._limits = {"batch_size": batch_size, **({} if tolerance is None else {"tolerance": tolerance})}
+        self._options = options
         self._synthesized = objectives.make("synthesized", generator)
         self._automatic = objective == "auto"
         if self._automatic:
@@ -149,7 +152,8 @@ class Refiner:
     def _minimize(self, objective, clips, start, iterations, finished=None, **options) -> rounds.Outcome:
         refine = self._refine
         goal = _GOAL[refine] if "waveform" in objective.weights else 0.0
-        options |= {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
+        limits = {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
+        options = {**self._options, **options, **limits}
         if refine == "lbfgs" and self._backend == "scipy":
             options.pop("batch_size")
             return scipy_backend.minimize(objective, clips, start, **options)
