@@ -38,6 +38,16 @@ def test_a_linear_generator_is_solved_in_one_round(linear):
     assert list(found.evaluations) == [28, 28, 28]
 
 
+def test_each_step_may_have_a_jacobian_of_its_own(curved, curved_clips):
+    latents, clips = curved_clips
+    objective = objectives.make("synthesized", curved)
+    options = {"max_iterations": 16, "goal": 1e-12, "tolerance": 0.0}
+    shared = gauss_newton.minimize(objective, clips, 0.5 * latents, **options)
+    fresh = gauss_newton.minimize(objective, clips, 0.5 * latents, steps=1, **options)
+    assert (fresh.objective <= 1e-12).all()
+    assert (fresh.iterations < shared.iterations).all()
+
+
 def test_clips_that_nothing_explains_end_at_the_least_squares(linear):
     """But for the pull of the prior, which is as strong as a latent of 0.006 of what is unexplained."""
     clips = np.random.default_rng(3).normal(0, 0.3, (2, 40)).astype(np.float32)

@@ -78,6 +78,15 @@ def test_methods_of_the_paper(curved, curved_clips, caplog):
         invert(clips, curved, "authors", init="random")
 
 
+def test_another_refinement_does_without_the_method_s_own_options(linear):
+    latents = draw_latents(2, 3, seed=0)
+    options = {"init": "zero", "objective": "synthesized", "max_iterations": 60}
+    own = invert(linear(latents).numpy(), linear, "encoder_gauss_newton", **options)
+    np.testing.assert_allclose(own.latents, latents, atol=1e-5)
+    other = invert(linear(latents).numpy(), linear, "encoder_gauss_newton", refine="lbfgs", **options)
+    np.testing.assert_allclose(other.latents, latents, atol=1e-3)
+
+
 def test_default_is_the_embedded_encoder():
     generator = load_generator()
     clip = generator(draw_latents(1, generator.latent_dim, seed=5)).numpy()[0]
