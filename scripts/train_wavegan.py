@@ -33,6 +33,18 @@ flags.DEFINE_string(
     "A classifier that train_classifier wrote, of this sample rate. Default: the embedded one.",
 )
 flags.DEFINE_enum("loss", "ns_r1", ["ns_r1", "wgan_gp"], "ns_r1 learns more an hour; wgan_gp is the paper's.")
+flags.DEFINE_float(
+    "tone_weight",
+    None,
+    "Weight of a loss on tones at multiples of the sample rate over 64, which the upsampling leaves. "
+    "Default: 1 for ns_r1, 0 for wgan_gp.",
+    lower_bound=0.0,
+)
+flags.DEFINE_list(
+    "repeat",
+    [],
+    "Show clips of words that come out too rarely more often, as in zero:3,two:2 (three and two times).",
+)
 flags.DEFINE_integer("latent_dim", 100, "Values in a latent vector.", lower_bound=1)
 flags.DEFINE_enum("slice_len", "16384", ["16384", "32768", "65536"], "Samples of a clip.")
 flags.DEFINE_integer("sample_rate", 16000, "Of the clips, in Hz.", lower_bound=1)
@@ -52,6 +64,19 @@ flags.DEFINE_enum(
 )
 
 
+def _repeats() -> dict[str, int]:
+    """Returns how often to show each word of --repeat."""
+    from tf_inversion import errors
+
+    repeats = {}
+    for item in FLAGS.repeat:
+        word, _, times = item.rpartition(":")
+        if not word or not times.isdecimal() or int(times) < 1:
+            raise errors.InvalidArgumentError(f"--repeat={item!r}: give word:times, as in zero:3")
+        repeats[word] = int(times)
+    return repeats
+
+
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
     import dataclasses
@@ -66,6 +91,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.training.augmentation import Augmentation
 
     clips = {split: find_clips(FLAGS.data_dir, split) for split in ("train", "valid")}
+    clips["train"] = clips["train"].repeat(_repeats())
     run = training_flags.make_run(len(clips["train"]), cosine=False)
     command.set_seed(FLAGS.seed)
     config = WaveGANConfig(
@@ -81,9 +107,10 @@ def main(arguments: list[str]) -> None:
     discriminator = Discriminator(config, FLAGS.sample_rate, FLAGS.phase_shuffle, FLAGS.mel_width)
     if FLAGS.start_from and not run.resumes:
         wavegan.start_from(FLAGS.start_from, generator, discriminator)
-    loss = wavegan.LOSSES[FLAGS.loss]
-    if FLAGS.learning_rate is not None:
-        loss = dataclasses.replace(loss, learning_rate=FLAGS.learning_rate)
+    given = {name: FLAGS[name].value for name in ("learning_rate", "tone_weight")}
+    loss = dataclasses.replace(
+        wavegan.LOSSES[FLAGS.loss], **{name: value for name, value in given.items() if value is not None}
+    )
 
     def save(average, path, step):
         save_official(average, path, step, opponents=discriminator.networks)

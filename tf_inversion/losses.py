@@ -1,12 +1,13 @@
-"""The losses, one definition each: the paper's (section 3.2.1), and those of waveform and posterior.
+"""The losses, one definition each: the paper's (section 3.2.1), and those of waveform, posterior and tones.
 
-Each returns one value per clip, [batch]; training takes their mean.
+Each returns one value per clip, [batch], of which training takes the mean; the last is of a whole batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -48,3 +49,24 @@ def posterior_divergence(logits: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tens
 def spectral_mae(spectrogram: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
     """Mean absolute error between spectrograms [batch, ...] (equation 1)."""
     return _mean_per_clip(tf.abs(spectrogram - reconstructed))
+
+
+def tone_loss(audio: tf.Tensor) -> tf.Tensor:
+    """How far artefact tones stand out of the average spectrum of clips [batch, num_samples], in nats.
+
+    Three strided convolutions that upsample by four leave a comb at the multiples of the sample rate over
+    64, 250 Hz at 16 kHz, which the average over many voices has no reason for. A tooth's power is compared
+    with that of its surroundings, for which no gradient is passed on; the loss is the mean over all teeth.
+    """
+    num_samples = audio.shape[1]
+    power = tf.reduce_mean(tf.abs(tf.signal.rfft(audio)) ** 2, axis=0)
+    power += 1e-6 * tf.reduce_mean(power) + 1e-30
+    unit = num_samples // 16384  # bins that a second's clip has one for
+    teeth = np.arange(1, 33)[:, np.newaxis] * num_samples // 64
+
+    def level(offsets: np.ndarray) -> tf.Tensor:
+        bins = teeth + np.concatenate([-offsets, offsets]) * unit
+        bins = np.minimum(bins, num_samples - bins)  # beyond half the sample rate it mirrors
+        return tf.math.log(tf.reduce_mean(tf.gather(power, bins), axis=1))
+
+    return tf.reduce_mean(tf.nn.relu(level(np.arange(4)) - tf.stop_gradient(level(np.arange(8, 40)))))

@@ -3,7 +3,7 @@
 import pytest
 
 from tf_inversion import errors
-from tf_inversion.audio.layouts import DIGITS, audio_files, find_clips, speakers
+from tf_inversion.audio.layouts import DIGITS, ClipList, audio_files, find_clips, speakers
 
 
 def make(root, *names):
@@ -128,3 +128,14 @@ def test_files_folders_and_globs_are_expanded_once(tmp_path):
 def test_speakers_by_fsdd_names():
     assert speakers(["a/3_george_12.wav", "0_theo_0.mp3"]) == ["george", "theo"]
     assert speakers(["3_george_12.wav", "Zero_a.wav"]) is None
+
+
+def test_clips_of_a_class_are_repeated():
+    clips = ClipList(["a", "b", "c"], [1, 0, 1], ["zero", "one"])
+    assert clips.repeat({"one": 2}) == ClipList(["a", "a", "b", "c", "c"], [1, 1, 0, 1, 1], ["zero", "one"])
+    assert clips.repeat({}) == clips
+    with pytest.raises(errors.DatasetError, match="no class two to repeat; there are: zero, one"):
+        clips.repeat({"two": 2})
+    assert ClipList(["a"]).repeat({}) == ClipList(["a"])
+    with pytest.raises(errors.DatasetError, match="the clips have no classes"):
+        ClipList(["a"]).repeat({"zero": 2})

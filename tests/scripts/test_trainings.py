@@ -121,7 +121,7 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
     }
 
     arguments += [f"--start_from={last}", "--epochs=1", "--mel_width=0", "--learning_rate=0"]
-    arguments += ["--format=keras"]
+    arguments += ["--format=keras", "--repeat=low:2", "--tone_weight=1"]
     trained_on = command("train_wavegan", *arguments, "--output_dir=on", cwd=tmp_path)
     assert (trained_on.returncode, trained_on.stderr) == (0, "")
     z = np.eye(3, dtype=np.float32)
@@ -136,6 +136,9 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
         ("--start_from=nowhere", "nowhere: no such file or folder"),
         ("--judge=nowhere", "nowhere: no such file"),
         ("--sample_rate=8000", "judge: hears 16384 samples at 16000 Hz"),
+        ("--repeat=low", "--repeat='low': give word:times, as in zero:3"),
+        ("--repeat=low:0", "--repeat='low:0': give word:times"),
+        ("--repeat=low:2,middle:2", "no class middle to repeat; there are: high, low"),
     ],
 )
 def test_wavegan_refuses_what_does_not_fit_in_one_line(command, tones, tmp_path, argument, message):

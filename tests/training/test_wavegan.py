@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion import errors
+from tf_inversion import errors, losses
 from tf_inversion.audio import files
 from tf_inversion.audio.clips import ClipList, find_clips
 from tf_inversion.evaluation import samples
@@ -47,7 +47,7 @@ def noise(count: int) -> tf.Tensor:
 )
 def test_a_step_follows_the_formulas(name, critic_steps, adam):
     generator, critic = networks(0, phase_shuffle=0)
-    loss = dataclasses.replace(LOSSES[name], critic_steps=critic_steps, penalty=0.0)
+    loss = dataclasses.replace(LOSSES[name], critic_steps=critic_steps, penalty=0.0, tone_weight=0.0)
     trainer = WaveGANTrainer(generator, critic, loss, Augmentation(), seed=7)
     before = generator.network.get_weights()
 
@@ -139,6 +139,21 @@ def test_gradient_penalty_holds_the_gradient_between_clips_at_length_one(quadrat
         expected += np.mean((np.linalg.norm(slope + between, axis=1) - 1) ** 2)
     assert expected > 0.1
     np.testing.assert_allclose(trainer._penalty(views, others, seed), expected, rtol=1e-4)
+
+
+def test_the_tone_weight_quietens_tones():
+    levels = []
+    for weight in (0.0, 10.0):
+        generator, critic = networks(3)
+        loss = dataclasses.replace(LOSSES["ns_r1"], learning_rate=1e-2, tone_weight=weight)
+        trainer = WaveGANTrainer(generator, critic, loss, Augmentation(), seed=0)
+        for step in range(4):
+            metrics = trainer.train_step((noise(2), step))
+        levels.append(
+            float(losses.tone_loss(generator(tf.linspace(-1.0, 1.0, 48)[:, tf.newaxis] ** [1, 2, 3])))
+        )
+        assert metrics["generator/loss"] < 10, "told without the tones, to compare with other runs"
+    assert levels[1] < 0.8 * levels[0]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tf_inversion import errors
@@ -47,6 +47,19 @@ class ClipList:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def repeat(self, times: Mapping[str, int]) -> ClipList:
+        """Returns the list with each clip of a class so many times, once if the class is not named.
+
+        Raises:
+          DatasetError: if there is no such class, or none has clips.
+        """
+        if unknown := sorted(set(times).difference(self.label_names)):
+            have = ", ".join(self.label_names) or "the clips have no classes"
+            raise errors.DatasetError(f"no class {', '.join(unknown)} to repeat; there are: {have}")
+        labels = self.labels or [0] * len(self)
+        names = self.label_names or [""]
+        return self.pick(i for i, label in enumerate(labels) for _ in range(times.get(names[label], 1)))
 
     def pick(self, indices: Iterable[int]) -> ClipList:
         """Returns the clips of these positions."""

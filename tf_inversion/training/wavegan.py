@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tf_inversion import errors
+from tf_inversion import errors, losses
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.evaluation import samples
 from tf_inversion.generators import checkpoint, official
@@ -39,6 +39,7 @@ class AdversarialLoss:
       critic_steps: updates of the discriminator for each of the generator.
       learning_rate, beta_1, beta_2: of Adam, for both.
       average: of the old weights in the generator's running average.
+      tone_weight: weight of `losses.tone_loss` in the generator's loss.
     """
 
     name: str
@@ -49,12 +50,13 @@ class AdversarialLoss:
     beta_1: float
     beta_2: float
     average: float = 0.998
+    tone_weight: float = 0.0
 
 
 # "wgan_gp" has the official values; "ns_r1" learns more in an hour.
 LOSSES = {
     "wgan_gp": AdversarialLoss("wgan_gp", 10.0, 1, 5, 1e-4, 0.5, 0.9),
-    "ns_r1": AdversarialLoss("ns_r1", 0.1, 8, 1, 3e-4, 0.0, 0.99),
+    "ns_r1": AdversarialLoss("ns_r1", 0.1, 8, 1, 3e-4, 0.0, 0.99, tone_weight=1.0),
 }
 
 
@@ -159,8 +161,10 @@ class WaveGANTrainer:
             audio = self.network(latents, training=True)[..., 0]
             scores = self.discriminator.scores(self._views(audio, step, 2 * self._loss.critic_steps))
             loss = -scores if self._loss.name == "wgan_gp" else tf.nn.softplus(-scores)
-            loss = tf.reduce_mean(tf.reduce_sum(loss, axis=1))
-        self.optimizers["generator"].apply(tape.gradient(loss, variables), variables)
+            loss = total = tf.reduce_mean(tf.reduce_sum(loss, axis=1))
+            if self._loss.tone_weight:
+                total += self._loss.tone_weight * losses.tone_loss(audio)
+        self.optimizers["generator"].apply(tape.gradient(total, variables), variables)
         return loss
 
     def _latents(self, batch_size: int, step, k: int) -> tf.Tensor:
