@@ -2,7 +2,7 @@
 
   train_wavegan --data_dir=data/fsdd --width=16 --peak=0.9
   train_wavegan --data_dir=drums/ --loss=wgan_gp --mel_width=0 --batch_size=64   # as Donahue et al.
-  train_wavegan --flagfile=flags/digits_wavegan.flags                           # the embedded generator
+  train_wavegan --flagfile=flags/digits_wavegan.flags                           # the embedded one, first part
   train_wavegan --start_from=wavegan_sc09/ --data_dir=data/fsdd                 # go on from a checkpoint
   generate_audio --generator=runs/wavegan/generator --num=20
 
