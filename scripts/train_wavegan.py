@@ -3,6 +3,7 @@
   train_wavegan --data_dir=data/fsdd --width=16 --peak=0.9
   train_wavegan --data_dir=drums/ --loss=wgan_gp --mel_width=0 --batch_size=64   # as Donahue et al.
   train_wavegan --flagfile=flags/digits_wavegan.flags                           # the embedded one, first part
+  train_wavegan --flagfile=flags/digits_wavegan_words.flags                     # and the second
   train_wavegan --start_from=wavegan_sc09/ --data_dir=data/fsdd                 # go on from a checkpoint
   generate_audio --generator=runs/wavegan/generator --num=20
 
@@ -10,6 +11,8 @@ After every --steps_per_epoch steps a judge listens to samples of the running
 average; the one nearest to the validation clips by Fréchet distance is kept.
 Killed and started again with the same flags, it goes on where it was.
 """
+
+import re
 
 from absl import flags
 
@@ -43,7 +46,7 @@ flags.DEFINE_float(
 flags.DEFINE_list(
     "repeat",
     [],
-    "Show clips of words that come out too rarely more often, as in zero:3,two:2 (three and two times).",
+    "Show clips of words (labels) that come out too rarely three and two times: zero:3,two:2.",
 )
 flags.DEFINE_integer("latent_dim", 100, "Values in a latent vector.", lower_bound=1)
 flags.DEFINE_enum("slice_len", "16384", ["16384", "32768", "65536"], "Samples of a clip.")
@@ -71,8 +74,10 @@ def _repeats() -> dict[str, int]:
     repeats = {}
     for item in FLAGS.repeat:
         word, _, times = item.rpartition(":")
-        if not word or not times.isdecimal() or int(times) < 1:
-            raise errors.InvalidArgumentError(f"--repeat={item!r}: give word:times, as in zero:3")
+        if not word or word in repeats or not re.fullmatch("[1-9][0-9]{0,2}", times):
+            raise errors.InvalidArgumentError(
+                f"--repeat={item}: give each word once, as word:times, up to 999 times; as in zero:3"
+            )
         repeats[word] = int(times)
     return repeats
 

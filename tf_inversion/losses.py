@@ -57,11 +57,13 @@ def tone_loss(audio: tf.Tensor) -> tf.Tensor:
     Three strided convolutions that upsample by four leave a comb at the multiples of the sample rate over
     64, 250 Hz at 16 kHz, which the average over many voices has no reason for. A tooth's power is compared
     with that of its surroundings, for which no gradient is passed on; the loss is the mean over all teeth.
+    A tooth is the seven bins around its frequency, the middle one counted twice, of a clip of 16,384 samples,
+    as many hertz of a longer one. `num_samples` is a multiple of 16,384.
     """
     num_samples = audio.shape[1]
     power = tf.reduce_mean(tf.abs(tf.signal.rfft(audio)) ** 2, axis=0)
     power += 1e-6 * tf.reduce_mean(power) + 1e-30
-    unit = num_samples // 16384  # bins that a second's clip has one for
+    unit = num_samples // 16384  # bins per bin of a clip of 16,384 samples
     teeth = np.arange(1, 33)[:, np.newaxis] * num_samples // 64
 
     def level(offsets: np.ndarray) -> tf.Tensor:

@@ -88,6 +88,18 @@ def test_clips_of_the_same_name_are_kept_apart(tmp_path, write):
     assert load_clips(paths, N).names == ["a", "a_2", "a_2_2"]
 
 
+def test_a_file_that_is_listed_twice_is_read_and_reported_once(write, tmp_path):
+    paths = [
+        write("slow.wav", np.ones(10), rate=8000),
+        str(tmp_path / "absent.wav"),
+        write("a.wav", np.ones(10)),
+    ]
+    clips = check_clips(ClipList([*paths, *paths[:2]], [0, 1, 1, 0, 1], ["x", "y"]), N)
+    assert (clips.paths, clips.labels) == ([paths[0], paths[2], paths[0]], [0, 1, 0])
+    assert [source.path for source in clips.sources] == clips.paths
+    assert clips.report.resampled == paths[:1]
+
+
 def test_what_is_odd_is_reported_by_name_in_one_line_a_kind(write, tmp_path, caplog):
     tone = 0.5 * np.sin(np.arange(N) / 9)
     (tmp_path / "broken.wav").write_bytes(b"RIFF and no more")

@@ -134,8 +134,12 @@ def test_clips_of_a_class_are_repeated():
     clips = ClipList(["a", "b", "c"], [1, 0, 1], ["zero", "one"])
     assert clips.repeat({"one": 2}) == ClipList(["a", "a", "b", "c", "c"], [1, 1, 0, 1, 1], ["zero", "one"])
     assert clips.repeat({}) == clips
-    with pytest.raises(errors.DatasetError, match="no class two to repeat; there are: zero, one"):
+    with pytest.raises(
+        errors.DatasetError, match="no clips of two to repeat; classes of the clips: zero, one"
+    ):
         clips.repeat({"two": 2})
+    with pytest.raises(errors.DatasetError, match="no clips of zero to repeat; classes of the clips: one"):
+        clips.pick([0]).repeat({"zero": 2})
     assert ClipList(["a"]).repeat({}) == ClipList(["a"])
-    with pytest.raises(errors.DatasetError, match="the clips have no classes"):
+    with pytest.raises(errors.DatasetError, match="classes of the clips: none, they have no labels"):
         ClipList(["a"]).repeat({"zero": 2})

@@ -41,7 +41,7 @@ def test_finds_its_own_clip(command, inverter, home):
         own, noise = csv.DictReader(file)
     assert (own["own"], noise["own"]) == ("1", "0")
     assert float(own["residual_db"]) < -40
-    assert -3 < float(noise["residual_db"]) <= 0.1
+    assert -3 < float(noise["residual_db"]) <= 0.1  # no better than silence, or a little worse
 
 
 def test_features_too_if_there_are_recordings(command, inverter, home):

@@ -124,6 +124,8 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
     arguments += ["--format=keras", "--repeat=low:2", "--tone_weight=1"]
     trained_on = command("train_wavegan", *arguments, "--output_dir=on", cwd=tmp_path)
     assert (trained_on.returncode, trained_on.stderr) == (0, "")
+    with (tmp_path / "on/history.csv").open() as file:
+        assert float(next(csv.DictReader(file))["generator/tones"]) > 0
     z = np.eye(3, dtype=np.float32)
     np.testing.assert_allclose(
         load_generator(tmp_path / "on/generator.keras")(z), load_generator(last)(z), atol=1e-6
@@ -136,9 +138,12 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
         ("--start_from=nowhere", "nowhere: no such file or folder"),
         ("--judge=nowhere", "nowhere: no such file"),
         ("--sample_rate=8000", "judge: hears 16384 samples at 16000 Hz"),
-        ("--repeat=low", "--repeat='low': give word:times, as in zero:3"),
-        ("--repeat=low:0", "--repeat='low:0': give word:times"),
-        ("--repeat=low:2,middle:2", "no class middle to repeat; there are: high, low"),
+        ("--repeat=low", "--repeat=low: give each word once, as word:times"),
+        ("--repeat=low:0", "--repeat=low:0: give each word once"),
+        ("--repeat=low:1000", "--repeat=low:1000: give each word once, as word:times, up to 999 times"),
+        ("--repeat=low:2,low:3", "--repeat=low:3: give each word once"),
+        ("--repeat=low:2,middle:2", "no clips of middle to repeat; classes of the clips: high, low"),
+        ("--tone_weight=-1", "--tone_weight"),
     ],
 )
 def test_wavegan_refuses_what_does_not_fit_in_one_line(command, tones, tmp_path, argument, message):

@@ -110,7 +110,7 @@ def check_clips(
     least: int = 0,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> CheckedClips:
-    """Reads each clip once, logs what is noticed, and leaves out the unreadable.
+    """Reads each file once, logs what is noticed, and leaves out the unreadable.
 
     What remains is known to decode, so that positions in it can be counted on
     when training resumes.
@@ -126,8 +126,9 @@ def check_clips(
       DatasetError: if fewer are.
     """
     seconds = num_samples / sample_rate
-    report, readable, sources = ClipReport(), [], []
-    for i, path in enumerate(progress(clips.paths)):
+    report, sources = ClipReport(), {}
+    unique = list(dict.fromkeys(clips.paths))
+    for path in progress(unique):
         try:
             source, samples = decoding.open_audio(path, None if whole else seconds + _MARGIN)
         except errors.AudioFileError as error:
@@ -145,16 +146,16 @@ def check_clips(
         loud = level >= _CEILING
         if (loud[:-2] & loud[1:-1] & loud[2:]).any():
             report.clipped.append(path)
-        readable.append(i)
-        sources.append(source)
+        sources[path] = source
     for line in report.lines():
         _log.warning(line)
-    if len(readable) < least:
+    if len(sources) < least:
         raise errors.DatasetError(
-            f"{_few(clips.paths)}: {len(readable)} of {len(clips)} readable; needed are at least {least}"
+            f"{_few(clips.paths)}: {len(sources)} of {len(unique)} readable; needed are at least {least}"
         )
-    kept = clips.pick(readable)
-    return CheckedClips(kept.paths, kept.labels, kept.label_names, sources, report)
+    kept = clips.pick(i for i, path in enumerate(clips.paths) if path in sources)
+    kept_sources = [sources[path] for path in kept.paths]
+    return CheckedClips(kept.paths, kept.labels, kept.label_names, kept_sources, report)
 
 
 def clip_dataset(

@@ -52,14 +52,17 @@ class ClipList:
         """Returns the list with each clip of a class so many times, once if the class is not named.
 
         Raises:
-          DatasetError: if there is no such class, or none has clips.
+          DatasetError: if there are no clips of such a class.
         """
-        if unknown := sorted(set(times).difference(self.label_names)):
-            have = ", ".join(self.label_names) or "the clips have no classes"
-            raise errors.DatasetError(f"no class {', '.join(unknown)} to repeat; there are: {have}")
-        labels = self.labels or [0] * len(self)
-        names = self.label_names or [""]
-        return self.pick(i for i, label in enumerate(labels) for _ in range(times.get(names[label], 1)))
+        names = [self.label_names[label] for label in self.labels or ()] or [""] * len(self)
+        if unknown := sorted(set(times).difference(names)):
+            have = (
+                ", ".join(name for name in self.label_names if name in names) or "none, they have no labels"
+            )
+            raise errors.DatasetError(
+                f"no clips of {', '.join(unknown)} to repeat; classes of the clips: {have}"
+            )
+        return self.pick(i for i, name in enumerate(names) for _ in range(times.get(name, 1)))
 
     def pick(self, indices: Iterable[int]) -> ClipList:
         """Returns the clips of these positions."""

@@ -104,7 +104,7 @@ class WaveGANTrainer:
         self.discriminator.seed_phases(tf.stack([self._seed - 1, step]))
         for k, real in enumerate(tf.split(audio, self._loss.critic_steps)):
             of_critic, penalty = self._update_discriminator(real, step, k, penalised)
-        of_generator = self._update_generator(len(real), step)
+        of_generator, tones = self._update_generator(len(real), step)
         for average, weight in zip(self.average.network.weights, self.network.weights):
             average.assign_add((1 - self._loss.average) * (weight - average))
         return {
@@ -112,6 +112,7 @@ class WaveGANTrainer:
             "discriminator/loss": of_critic,
             "discriminator/penalty": penalty,
             "generator/loss": of_generator,
+            "generator/tones": tones,
         }
 
     def _update_discriminator(self, real, step, k: int, penalised: bool):
@@ -154,8 +155,9 @@ class WaveGANTrainer:
                 total += tf.reduce_mean(square) / 2
         return total
 
-    def _update_generator(self, batch_size: int, step) -> tf.Tensor:
+    def _update_generator(self, batch_size: int, step) -> tuple[tf.Tensor, tf.Tensor]:
         variables = self.network.trainable_variables
+        tones = tf.constant(0.0)
         with tf.GradientTape() as tape:
             latents = self._latents(batch_size, step, self._loss.critic_steps)
             audio = self.network(latents, training=True)[..., 0]
@@ -163,9 +165,10 @@ class WaveGANTrainer:
             loss = -scores if self._loss.name == "wgan_gp" else tf.nn.softplus(-scores)
             loss = total = tf.reduce_mean(tf.reduce_sum(loss, axis=1))
             if self._loss.tone_weight:
-                total += self._loss.tone_weight * losses.tone_loss(audio)
+                tones = losses.tone_loss(audio)
+                total += self._loss.tone_weight * tones
         self.optimizers["generator"].apply(tape.gradient(total, variables), variables)
-        return loss
+        return loss, tones
 
     def _latents(self, batch_size: int, step, k: int) -> tf.Tensor:
         seed = self._seed + step * (self._loss.critic_steps + 1) + k
