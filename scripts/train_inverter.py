@@ -37,6 +37,7 @@ flags.DEFINE_float(
     "Weight of the KL divergence between the classifier's posteriors of clip and reconstruction.",
     lower_bound=0.0,
 )
+flags.DEFINE_float("mel_weight", 0.0, "Weight of the mean squared error of log-mel spectra.", lower_bound=0.0)
 flags.DEFINE_string("start_from", None, "A trained inverter of the same shape to start from.")
 flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "How the learning rate goes.")
 flags.DEFINE_bool("synthesized_only", False, "Train on synthesized clips alone: no data set is needed.")
@@ -100,6 +101,7 @@ def main(arguments: list[str]) -> None:
             FLAGS.perceptual_weight,
             FLAGS.waveform_weight,
             FLAGS.posterior_weight,
+            FLAGS.mel_weight,
             FLAGS.features,
         ),
         batch_size=FLAGS.batch_size,

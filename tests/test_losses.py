@@ -25,6 +25,14 @@ def test_spectral_mae():
     np.testing.assert_allclose(losses.spectral_mae(a, b), [1.5])
 
 
+def test_mel_error_hears_levels_but_no_phases():
+    # At half the level log10 magnitudes are 0.3 smaller where the sound is loud; in silence they differ more.
+    noise = tf.random.stateless_normal([2, 16384], [0, 1]) * 0.1
+    np.testing.assert_allclose(losses.mel_error(noise, -noise, 16000), 0, atol=1e-12)
+    np.testing.assert_allclose(losses.mel_error(noise, noise / 2, 16000), np.log10(2) ** 2, rtol=0.05)
+    assert np.all(losses.mel_error(noise, 0 * noise, 16000) > 1)
+
+
 def test_tone_loss_is_the_mean_excess_of_the_teeth_in_nats():
     # White noise has none. A tone of amplitude a has 16384 a^2 / 4 times the power of noise of variance 1
     # in its own bin, two of the eight values that are averaged; the other 31 teeth stay at the noise.

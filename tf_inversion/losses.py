@@ -1,4 +1,4 @@
-"""The losses, one definition each: the paper's (section 3.2.1), and those of waveform, posterior and tones.
+"""The losses, one definition each: the paper's (section 3.2.1), and those of waveform, word, mel and tones.
 
 Each returns one value per clip, [batch], of which training takes the mean; the last is of a whole batch.
 """
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from tf_inversion.audio.mel import log_mels
 
 
 def _mean_per_clip(x: tf.Tensor) -> tf.Tensor:
@@ -44,6 +46,13 @@ def posterior_divergence(logits: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tens
     """Kullback-Leibler divergence of p(word | reconstruction) from p(word | clip), logits [batch, words]."""
     difference = tf.nn.log_softmax(logits) - tf.nn.log_softmax(reconstructed)
     return tf.reduce_sum(tf.nn.softmax(logits) * difference, axis=1)
+
+
+def mel_error(audio: tf.Tensor, reconstructed: tf.Tensor, sample_rate: int) -> tf.Tensor:
+    """Mean squared difference of log10 mel magnitudes at two resolutions (`mel.log_mels`), blind to phase."""
+    return _mean_per_clip(
+        tf.math.squared_difference(log_mels(audio, sample_rate), log_mels(reconstructed, sample_rate))
+    )
 
 
 def spectral_mae(spectrogram: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:

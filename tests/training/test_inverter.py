@@ -101,15 +101,17 @@ def test_a_step_trains_the_inverter_and_nothing_else(frozen):
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
-    _, trainer = _trainer(frozen, Objective(3.0, 0.5, waveform_weight=0.1, posterior_weight=2.0))
+    _, trainer = _trainer(frozen, Objective(3.0, 0.5, 0.1, posterior_weight=2.0, mel_weight=4.0))
     metrics = {name: float(value) for name, value in trainer.train_step(_batch(frozen)).items()}
     assert metrics["real/loss"] == pytest.approx(
-        0.5 * metrics["real/perceptual"] + 2 * metrics["real/posterior"], rel=1e-5
+        0.5 * metrics["real/perceptual"] + 2 * metrics["real/posterior"] + 4 * metrics["real/mel"], rel=1e-5
     )
+    assert min(metrics["real/mel"], metrics["synthesized/mel"]) > 0
     assert metrics["synthesized/loss"] == pytest.approx(
         3 * metrics["synthesized/latent"]
         + 0.5 * metrics["synthesized/perceptual"]
         + 2 * metrics["synthesized/posterior"]
+        + 4 * metrics["synthesized/mel"]
         + 0.1 * metrics["synthesized/waveform"],
         rel=1e-5,
     )
@@ -117,7 +119,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
 
 
 def test_a_perfect_answer_costs_nothing(frozen):
-    _, trainer = _trainer(frozen, Objective(waveform_weight=1.0, posterior_weight=1.0))
+    _, trainer = _trainer(frozen, Objective(waveform_weight=1.0, posterior_weight=1.0, mel_weight=1.0))
     latents = latents_of_step(4, 100, 0, 0)
     for term in trainer._terms(frozen[0](latents), latents, latents):
         np.testing.assert_allclose(term, 0, atol=1e-9)
@@ -182,7 +184,7 @@ def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tm
             ClipList(["absent.wav"]),
             Objective(perceptual_weight=0.0, waveform_weight=1.0),
             errors.InvalidArgumentError,
-            "both 0, which leaves nothing to learn from real clips",
+            "all 0, which leaves nothing to learn from real",
         ),
         (None, Objective(0.0, 0.0), errors.InvalidArgumentError, "all others: 0, which leaves nothing"),
     ],

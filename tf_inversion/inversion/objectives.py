@@ -19,10 +19,8 @@ import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.audio import spectrogram
+from tf_inversion.audio.mel import log_mels
 from tf_inversion.generators import base
-
-_MEL_RESOLUTIONS = ((256, 32), (1024, 80))  # frame length (hop: half of it), bands
-_MEL_FLOOR = 1e-3
 
 
 class View:
@@ -263,22 +261,6 @@ def _magnitude(spectrum: tf.Tensor) -> tf.Tensor:
 def _level(audio: tf.Tensor) -> tf.Tensor:
     """Log10 of the RMS level [b, 1], from -80 dB up."""
     return tf.math.log(tf.reduce_mean(audio**2, 1, keepdims=True) + 1e-8) / math.log(100)
-
-
-def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
-    """Log10 of mel magnitudes at several resolutions, [b, m], each of equal weight."""
-    parts = []
-    for length, bands in _MEL_RESOLUTIONS:
-        spectrum = tf.signal.stft(audio, length, length // 2, pad_end=True)
-        to_mel = tf.signal.linear_to_mel_weight_matrix(
-            bands, length // 2 + 1, sample_rate, 20.0, sample_rate / 2
-        )
-        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-        mels = tf.tensordot(power, to_mel, 1)  # a vectorised `@` of one clip crashes TensorFlow 2.17
-        mels = _rows(tf.math.log(mels * (4 / length) ** 2 + _MEL_FLOOR**2)) / math.log(100)
-        parts.append(mels / math.sqrt(mels.shape[1]))
-    count = sum(part.shape[1] for part in parts)
-    return tf.concat(parts, 1) * math.sqrt(count / len(parts))
 
 
 def _flat(blocks: list[tf.Tensor]) -> tf.Tensor:

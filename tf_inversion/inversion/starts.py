@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.audio.mel import log_mels
 from tf_inversion.generators import base
-from tf_inversion.inversion import objectives
 from tf_inversion.networks.inverter import Inverter
 
 STARTS = ("encoder", "random", "screened", "zero", "file")
@@ -56,7 +56,7 @@ def screened(
 
 @functools.lru_cache(maxsize=8)
 def _features(generator: base.Generator) -> Callable:
-    return tf.function(lambda x: objectives.log_mels(x, generator.sample_rate), reduce_retracing=True)
+    return tf.function(lambda x: log_mels(x, generator.sample_rate), reduce_retracing=True)
 
 
 def file(path: str | os.PathLike, n: int, latent_dim: int) -> np.ndarray:

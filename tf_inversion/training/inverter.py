@@ -23,7 +23,8 @@ from tf_inversion.training.augmentation import Augmentation
 
 _VALIDATION_LATENTS = 256
 _ILLUSTRATED = 4
-_TERMS = ("loss", "perceptual", "posterior", "latent", "waveform")
+_TERMS = ("loss", "perceptual", "posterior", "mel", "latent", "waveform")
+_OF_REAL = 4  # so many of them, the first ones, need no true latents
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Objective:
         error in z as the generator makes it heard.
       posterior_weight: of the divergence between the classifier's opinions of clip and reconstruction
         (`losses.posterior_divergence`), on real and synthesized clips: it keeps the word.
+      mel_weight: of the error of log-mel spectra (`losses.mel_error`), on real and synthesized clips: it
+        keeps the sound from being one that only the classifier takes for the word.
       features: which activations to compare, a name in `classifier.FEATURES`.
     """
 
@@ -45,7 +48,13 @@ class Objective:
     perceptual_weight: float = 1.0
     waveform_weight: float = 0.0
     posterior_weight: float = 0.0
+    mel_weight: float = 0.0
     features: str = "blocks"
+
+    @property
+    def of_real(self) -> bool:
+        """Whether real clips have anything to learn from: what compares sounds, whatever the phase."""
+        return bool(self.perceptual_weight or self.posterior_weight or self.mel_weight)
 
 
 class InverterTrainer:
@@ -84,7 +93,7 @@ class InverterTrainer:
         """Updates on batch["audio"], real clips, if there are any, then on batch["latents"]."""
         metrics, loss = {}, 0.0
         if "audio" in batch:
-            metrics |= _named("real", self._update(batch["audio"])[:3])
+            metrics |= _named("real", self._update(batch["audio"])[:_OF_REAL])
             loss += metrics["real/loss"]
         metrics |= _named("synthesized", self._update(self._generator(batch["latents"]), batch["latents"]))
         return {"loss": loss + metrics["synthesized/loss"], **metrics}
@@ -103,9 +112,9 @@ class InverterTrainer:
     def _terms(self, audio, latents, predicted) -> list[tf.Tensor]:
         """Returns the loss and its unweighted terms (`_TERMS`), each [batch]; 0 for those not computed."""
         weights, zero = self._objective, tf.zeros(tf.shape(predicted)[:1])
-        perceptual = posterior = latent = waveform = zero
+        perceptual = posterior = mel = latent = waveform = zero
         listens = weights.perceptual_weight or weights.posterior_weight
-        if listens or (weights.waveform_weight and latents is not None):
+        if weights.of_real or (weights.waveform_weight and latents is not None):
             reconstructed = self._generator(predicted)
         if listens:
             (*features, logits), (*answer, given) = (
@@ -113,6 +122,8 @@ class InverterTrainer:
             )
             perceptual = losses.perceptual_loss(features, answer)
             posterior = losses.posterior_divergence(logits, given)
+        if weights.mel_weight:
+            mel = losses.mel_error(audio, reconstructed, self._inverter.sample_rate)
         if latents is not None:
             latent = losses.latent_mse(latents, predicted)
             if weights.waveform_weight:
@@ -120,10 +131,11 @@ class InverterTrainer:
         loss = (
             weights.perceptual_weight * perceptual
             + weights.posterior_weight * posterior
+            + weights.mel_weight * mel
             + weights.latent_weight * latent
             + weights.waveform_weight * waveform
         )
-        return [loss, perceptual, posterior, latent, waveform]
+        return [loss, perceptual, posterior, mel, latent, waveform]
 
     @tf.function(reduce_retracing=True)
     def evaluate(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
@@ -172,13 +184,12 @@ def train_inverter(
     """
     strategy = strategy or tf.distribute.get_strategy()
     objective = objective or Objective()
-    listens = objective.perceptual_weight or objective.posterior_weight
-    if train_clips is not None and not listens:
+    if train_clips is not None and not objective.of_real:
         raise errors.InvalidArgumentError(
-            "perceptual_weight, posterior_weight: both 0, which leaves nothing to learn from real clips; "
-            "raise one, or give --synthesized_only"
+            "perceptual_weight, posterior_weight, mel_weight: all 0, which leaves nothing to learn from real "
+            "clips; raise one, or give --synthesized_only"
         )
-    if not (listens or objective.latent_weight or objective.waveform_weight):
+    if not (objective.of_real or objective.latent_weight or objective.waveform_weight):
         raise errors.InvalidArgumentError("latent_weight and all others: 0, which leaves nothing to learn")
     shape = {"num_samples": inverter.num_samples, "sample_rate": inverter.sample_rate}
     train_clips, valid_clips = (
@@ -219,7 +230,10 @@ def train_inverter(
         metrics = {}
         if valid_clips is not None:
             real = run.bar("validating", math.ceil(len(valid_clips) / batch_size))
-            terms = [trainer.evaluate(audio)[1:4] for audio, _ in real(clip_dataset(valid_clips, **prepare))]
+            terms = [
+                trainer.evaluate(audio)[1 : 1 + _OF_REAL]
+                for audio, _ in real(clip_dataset(valid_clips, **prepare))
+            ]
             metrics |= _named("real", (float(np.mean(np.concatenate(term))) for term in zip(*terms)))
         results = []
         synthesized = tf.data.Dataset.from_tensor_slices(validation_latents).batch(batch_size)
