@@ -39,6 +39,11 @@ flags.DEFINE_float(
 )
 flags.DEFINE_float("mel_weight", 0.0, "Weight of the mean squared error of log-mel spectra.", lower_bound=0.0)
 flags.DEFINE_string("start_from", None, "A trained inverter of the same shape to start from.")
+flags.DEFINE_bool(
+    "freeze_batch_norm",
+    False,
+    "With --start_from: normalise by the statistics of the training before, as the inverter does in use.",
+)
 flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "How the learning rate goes.")
 flags.DEFINE_bool("synthesized_only", False, "Train on synthesized clips alone: no data set is needed.")
 flags.DEFINE_bool("mixed_precision", False, "Compute in float16 on a GPU, in bfloat16 on a CPU.")
@@ -55,12 +60,17 @@ def main(arguments: list[str]) -> None:
     import keras
     import tensorflow as tf
 
+    from tf_inversion import errors
     from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.inverter import Inverter
     from tf_inversion.training import distribution
     from tf_inversion.training.augmentation import Augmentation
     from tf_inversion.training.inverter import Objective, start_from, train_inverter
 
+    if FLAGS.freeze_batch_norm and not FLAGS.start_from:
+        raise errors.InvalidArgumentError(
+            "freeze_batch_norm: a new inverter has no statistics yet; give --start_from"
+        )
     clips = {"train": None, "valid": None}
     if not FLAGS.synthesized_only:
         clips = {split: find_clips(FLAGS.data_dir, split) for split in clips}
@@ -109,6 +119,7 @@ def main(arguments: list[str]) -> None:
         seed=FLAGS.seed,
         augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds),
         strategy=strategy,
+        freeze_batch_norm=FLAGS.freeze_batch_norm,
     )
     training_flags.report(inverter.name, best)
 

@@ -75,12 +75,15 @@ def frozen():
     return WaveGAN(WaveGANConfig(dim=2)), classifier
 
 
-def _trainer(frozen, objective=None, **settings):
+def _trainer(frozen, objective=None, freeze_batch_norm=False, **settings):
     keras.utils.set_random_seed(1)
     inverter = Inverter(width=4, **settings)
     optimizer = keras.optimizers.Adam(1e-2)
     optimizer.build(inverter.trainable_variables)
-    return inverter, InverterTrainer(inverter, *frozen, optimizer, objective or Objective(), 4)
+    objective = objective or Objective()
+    return inverter, InverterTrainer(
+        inverter, *frozen, optimizer, objective, 4, freeze_batch_norm=freeze_batch_norm
+    )
 
 
 def _batch(frozen):
@@ -130,6 +133,18 @@ def test_synthesized_clips_alone_train_too(frozen):
     metrics = trainer.train_step({"latents": latents_of_step(4, 100, 0, 0)})
     assert "real/loss" not in metrics
     assert np.isfinite(metrics["loss"])
+
+
+def test_a_frozen_batch_norm_trains_as_the_inverter_answers(frozen):
+    inverter, trainer = _trainer(frozen, freeze_batch_norm=True)
+    batch = _batch(frozen)
+    statistics = [v.numpy() for v in inverter.non_trainable_variables]
+    weights = [v.numpy() for v in inverter.trainable_variables]
+    _, loss, *_ = trainer.evaluate(batch["audio"])
+    assert float(trainer.train_step(batch)["real/loss"]) == pytest.approx(float(np.mean(loss)), rel=1e-5)
+    for old, value in zip(statistics, inverter.non_trainable_variables):
+        np.testing.assert_array_equal(value, old)
+    assert all(np.any(value != old) for old, value in zip(weights, inverter.trainable_variables))
 
 
 def test_mixed_precision_trains(frozen):

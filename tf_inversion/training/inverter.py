@@ -68,6 +68,8 @@ class InverterTrainer:
       objective: weights of the losses.
       batch_size: of each of the two batches, over all replicas.
       strategy: the distribution strategy that the models were made in.
+      freeze_batch_norm: whether the inverter's batch norm uses the moving statistics that it has, and
+        leaves them: it trains as it will answer. Real and synthesized batches differ in theirs.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class InverterTrainer:
         objective: Objective,
         batch_size: int,
         strategy: tf.distribute.Strategy | None = None,
+        freeze_batch_norm: bool = False,
     ):
         self._layers = [*classifier.feature_names(objective.features), "logits"]
         self._inverter = inverter
@@ -87,6 +90,7 @@ class InverterTrainer:
         self._optimizer = optimizer
         self._objective = objective
         self._batch_size = batch_size
+        self._freeze_batch_norm = freeze_batch_norm
         self.train_step = distribution.distributed(strategy or tf.distribute.get_strategy(), self._step)
 
     def _step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -101,7 +105,7 @@ class InverterTrainer:
     def _update(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
         variables = self._inverter.trainable_variables
         with tf.GradientTape() as tape:
-            predicted = self._inverter(audio, training=True)
+            predicted = self._inverter(audio, training=not self._freeze_batch_norm)
             terms = self._terms(audio, latents, predicted)
             # Each replica's share of the whole batch's mean, so that the replicas' sum is the mean.
             terms = [tf.reduce_sum(term) / self._batch_size for term in terms]
@@ -158,6 +162,7 @@ def train_inverter(
     seed: int = 0,
     augmentation: Augmentation | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    freeze_batch_norm: bool = False,
 ) -> loop.Metrics:
     """Trains an inverter with Adam on real and synthesized clips in turn.
 
@@ -172,6 +177,7 @@ def train_inverter(
       seed: of the latents, the clips' order and their augmentation.
       augmentation: of the real clips; none by default.
       strategy: where the steps run; default: one device.
+      freeze_batch_norm: see `InverterTrainer`; for a trained inverter.
 
     Returns:
       The validation metrics of the best epoch: "loss" and its terms, and
@@ -202,7 +208,9 @@ def train_inverter(
         if inverter.network.get_layer("conv").compute_dtype == "float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(inverter.trainable_variables)
-    trainer = InverterTrainer(inverter, generator, classifier, optimizer, objective, batch_size, strategy)
+    trainer = InverterTrainer(
+        inverter, generator, classifier, optimizer, objective, batch_size, strategy, freeze_batch_norm
+    )
 
     def batches(start: int):
         def synthesized(step):
