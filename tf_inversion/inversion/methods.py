@@ -63,13 +63,13 @@ METHODS = {
     "hybrid": Method("encoder", "lbfgs", 200),
     "paper": Method("encoder", "lbfgs", 200, objective="paper"),
     "authors": Method("encoder", "lbfgs", 200, objective="authors"),
-    # So near, a sixth of the damping is enough, and each step worth a Jacobian of its own.
+    # So near, half of the damping is enough, and each step worth a Jacobian of its own.
     "encoder_gauss_newton": Method(
         "encoder",
         "gauss_newton",
         20,
         objective="synthesized",
-        options={"steps": 1, "prior": 0.001, "tolerance": 0.0},
+        options={"steps": 1, "prior": 0.003, "tolerance": 0.0},
     ),
     "least_squares": Method("screened", "gauss_newton", 200, starts=4, objective="synthesized"),
 }
