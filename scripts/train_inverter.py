@@ -2,7 +2,7 @@
 
   train_inverter --data_dir=data/fsdd --epochs=250
   train_inverter --flagfile=flags/paper.flags --generator=wavegan_sc09/ --data_dir=data/sc09
-  train_inverter --flagfile=flags/digits.flags       # the embedded inverter's last part of three, see there
+  train_inverter --flagfile=flags/digits.flags       # the embedded inverter's last part of four, see there
   train_inverter --synthesized_only --steps_per_epoch=500
   train_inverter --latent_weight=0                   # reconstruction only, an auto-encoder
   train_inverter --start_from=runs/inverter/inverter.keras --output_dir=runs/finer --learning_rate=1e-4
