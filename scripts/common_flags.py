@@ -109,8 +109,8 @@ _DEFINITIONS = {
 
 #: The methods, for the help of flags that take them.
 METHODS = (
-    "encoder, gradient, hybrid, encoder_gauss_newton, least_squares; paper, authors: hybrid with their "
-    "objective."
+    "encoder, gradient, hybrid, encoder_gauss_newton, least_squares; paper, authors: as hybrid, with "
+    "their objective from one start."
 )
 #: How a clip is inverted: keyword arguments of `invert` that are flags of the same name. With --init_file
 #: defined before them, --init may be "file".

@@ -1,5 +1,6 @@
 """Inversion end to end."""
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tf_inversion import errors, invert, load_generator
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import gauss_newton, lbfgs, objectives, starts
-from tf_inversion.inversion.methods import without_warnings
+from tf_inversion.inversion.methods import METHODS, without_warnings
 from tf_inversion.inversion.result import STATUSES
 from tf_inversion.latents import draw_latents, save_latents
 from tf_inversion.networks.loading import load_inverter
@@ -163,6 +164,47 @@ def test_a_clip_that_got_stuck_gets_another_start(tmp_path):
     assert two.trace[0][:, 1].min() == two.objective
 
 
+def test_a_clip_that_l_bfgs_explains_but_not_to_the_end_is_not_started_again(curved, curved_clips):
+    options = {"init": "zero", "objective": "synthesized", "max_iterations": 4}
+    one, four = (invert(curved_clips[1], curved, "hybrid", **options, starts=n) for n in (1, 4))
+    explained = one.objective <= 0.1
+    unsolved = (one.objective > 1e-4) & (one.status == "ran out")
+    assert (explained & unsolved).any()
+    assert (four.steps == one.steps)[explained & unsolved].all()
+    assert (four.steps > one.steps)[~explained].all()
+
+
+def test_an_objective_without_the_waveform_may_get_other_iterations(curved, noise, monkeypatch):
+    few = dataclasses.replace(METHODS["hybrid"], phase_free_iterations=10)
+    monkeypatch.setitem(METHODS, "hybrid", few)
+    options = {"init": "zero", "tolerance": 0.0, "objective": "paper"}
+    one, eight = (invert(noise, curved, "hybrid", **options, starts=n) for n in (1, None))
+    assert list(one.steps) == [10, 10]
+    assert (eight.steps > one.steps).all()
+    assert (eight.steps % 10 == 0).all()
+    assert (eight.objective <= one.objective).all()
+    asked = invert(noise, curved, "hybrid", **options, starts=1, max_iterations=30)
+    assert list(asked.steps) == [30, 30]
+    own = invert(noise, curved, "hybrid", init="zero", tolerance=0.0, starts=1, objective="synthesized")
+    assert (own.steps > 10).all()
+
+
+def test_the_progress_counts_starts_as_parts_of_a_clip(curved, noise):
+    """A clip is not called done while further starts of it are to come."""
+    shown = []
+
+    def progress(loop):
+        for i in loop:
+            shown.append(len(asked))
+            yield i
+
+    asked = []
+    options = {"init": "random", "refine": "lbfgs", "starts": 4, "max_iterations": 30, "tolerance": 0.0}
+    invert(noise, curved, **options, objective="paper", progress=progress, watch=asked.append)
+    assert len(shown) == 2
+    assert shown[0] > len(asked) / 4
+
+
 def test_unrefined_starts_that_agree_on_an_unexplained_clip_do_not_end_the_search(linear):
     """To a clip this loud all answers are alike, and yet one is the best."""
     clips = 100 * np.random.default_rng(3).normal(0, 0.3, (2, 40)).astype(np.float32)
@@ -225,7 +267,7 @@ def test_auto_gives_an_unexplained_clip_a_second_start(tmp_path):
     generator = Folded()
     clips = generator(np.array([[0.9]], np.float32)).numpy()
     save_latents(tmp_path / "wrong.npz", [[-0.9]], ["a"])
-    options = {"init": "file", "init_file": tmp_path / "wrong.npz"}
+    options = {"init": "file", "init_file": tmp_path / "wrong.npz", "starts": 1}
     alone = invert(clips, generator, "hybrid", **options, objective="synthesized")
     assert alone.objective > 0.1
     result = invert(clips, generator, "hybrid", **options)

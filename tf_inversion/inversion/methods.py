@@ -44,7 +44,8 @@ def without_warnings() -> Iterator[None]:
 class Method:
     """Where it starts, with how many starts, how it is refined, for how many iterations, towards what.
 
-    `options` are further ones of the refinement's `minimize`; another refinement gets none of them.
+    Objectives without the waveform get `phase_free_iterations` instead, if that is given. `options` are
+    further ones of the refinement's `minimize`; another refinement gets none of them.
     """
 
     init: str
@@ -52,6 +53,7 @@ class Method:
     max_iterations: int = 0
     starts: int = 1
     objective: str | Mapping[str, float] = "auto"
+    phase_free_iterations: int | None = None
     options: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -60,7 +62,8 @@ class Method:
 METHODS = {
     "encoder": Method("encoder", "none"),
     "gradient": Method("random", "lbfgs", 50_000, starts=4),
-    "hybrid": Method("encoder", "lbfgs", 200),
+    # To a clip that no z makes exactly, other starts are worth more than the last iterations of one.
+    "hybrid": Method("encoder", "lbfgs", 200, starts=8, phase_free_iterations=60),
     "paper": Method("encoder", "lbfgs", 200, objective="paper"),
     "authors": Method("encoder", "lbfgs", 200, objective="authors"),
     # So near, half of the damping is enough, and each step worth a Jacobian of its own.
@@ -108,11 +111,11 @@ def invert(
       init: a name in `starts.STARTS`.
       starts: how many starts; the best answer is kept. Further ones are for clips that are not solved
         (-60 dB by Gauss-Newton, -40 by the others), unless two starts agree on what is left (less than
-        -10 dB, if it is of the waveform). In between the best answer so far is put back into [-1, 1] and
-        refined again.
+        -10 dB, if it is of the waveform), or L-BFGS or Adam came to -10 dB of the waveform and ran out of
+        iterations. In between the best answer so far is put back into [-1, 1] and refined again.
       refine: a name in `refiner.REFINEMENTS`.
       max_iterations: of the refinement, for each start; "auto" may take up to 200 more to find out what a
-        clip needs.
+        clip needs. The default of "hybrid" is 200, and 60 where the objective is not of the waveform.
       objective: "auto", a preset, or weighted pieces, see `objectives.stages`; as a mapping, weights of
         `objectives.PIECES`. "auto" is "synthesized" for clips that the generator turns out to explain
         within 100 iterations (from the start, or else from the best of 1,024 random latents), "real" for
@@ -164,6 +167,7 @@ def invert(
         refine=chosen.refine,
         objective=chosen.objective,
         max_iterations=chosen.max_iterations,
+        phase_free_iterations=chosen.phase_free_iterations or chosen.max_iterations,
         screen=lambda x: adjustable(start_room.screened(x, generator, 1, seed, batch_size)[:, 0]),
         num_bounded=generator.latent_dim,
         options=chosen.options,
@@ -178,9 +182,16 @@ def invert(
     began = time.perf_counter()
     begin = adjustable(_starts(good, finite, chosen, generator, inverter, init_file, seed, batch_size))
     starting = (time.perf_counter() - began) / max(len(good), 1)  # seconds per clip
+    done = 0.0
+
+    def finished(count: float) -> None:
+        nonlocal done
+        before, done = done, done + count
+        list(itertools.islice(bar, int(done + 1e-6) - int(before + 1e-6)))
+
     outcome = None
     if len(good):
-        outcome = refine(good, begin, lambda count: list(itertools.islice(bar, int(count))))
+        outcome = refine(good, begin, finished)
         outcome = outcome._replace(seconds=outcome.seconds + starting)
     list(bar)  # to its end
     return _result(outcome, clips, finite, adjusting, names, chosen, batch_size, error_bars, progress)
@@ -200,7 +211,9 @@ def choose(method: str, **overrides) -> Method:
     _check_choice("method", method, METHODS)
     chosen = dataclasses.replace(METHODS[method], **{k: v for k, v in overrides.items() if v is not None})
     if chosen.refine != METHODS[method].refine:
-        chosen = dataclasses.replace(chosen, options={})
+        chosen = dataclasses.replace(chosen, options={}, phase_free_iterations=None)
+    if overrides.get("max_iterations") is not None:
+        chosen = dataclasses.replace(chosen, phase_free_iterations=None)
     _check_choice("init", chosen.init, start_room.STARTS)
     _check_choice("refine", chosen.refine, refiner.REFINEMENTS)
     if chosen.starts < 1:

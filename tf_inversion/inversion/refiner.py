@@ -33,6 +33,7 @@ class Refiner:
       refine: a name in `REFINEMENTS`.
       objective: "auto", or see `objectives.stages`.
       max_iterations: for each start, where a stage has no number of its own.
+      phase_free_iterations: the same, where the objective is not of the waveform.
       screen: clips [n, num_samples] -> other starts [n, latent_dim], with which "auto" tries clips that
         their first start does not explain.
       options: of the refinement's `minimize`, for all starts; further starts have some of their own.
@@ -52,6 +53,7 @@ class Refiner:
         refine: str,
         objective: str | Mapping[str, float],
         max_iterations: int,
+        phase_free_iterations: int,
         screen: Callable[[np.ndarray], np.ndarray],
         num_bounded: int,
         options: Mapping[str, float],
@@ -70,16 +72,27 @@ class Refiner:
         if self._automatic:
             heard = classifier is not None and refine != "gauss_newton"
             objective = "real" if heard else "phase_free"
-        self._stages = [
-            (objectives.make(weights, generator, classifier), iterations or max_iterations)
-            for weights, iterations in objectives.stages(objective)
-        ]
+        self._stages = []
+        for weights, iterations in objectives.stages(objective):
+            stage = objectives.make(weights, generator, classifier)
+            most = max_iterations if "waveform" in stage.weights else phase_free_iterations
+            self._stages.append((stage, iterations or most))
 
     def __call__(self, clips: np.ndarray, begin: np.ndarray, finished: Callable) -> rounds.Outcome:
-        """Returns the best outcome for each of clips [n, num_samples] from starts [n, count, latent_dim]."""
-        best, own = self._from_first(clips, begin[:, 0], finished)
+        """Returns the best outcome for each of clips [n, num_samples] from starts [n, count, latent_dim].
+
+        `finished` is told how many clips are done; each start of a clip is as large a part of it.
+        """
+        starts = begin.shape[1]
+
+        def started(count: int) -> None:
+            finished(count / starts)
+
+        best, own = self._from_first(clips, begin[:, 0], started)
         todo = np.arange(len(clips))
-        for k in range(2 * begin.shape[1] - 2):
+        if self._refine != "gauss_newton":  # the others are slow to the end: what they lack is no start
+            todo = todo[~(own & (best.objective <= EXPLAINED) & (best.status == rounds.RAN_OUT))]
+        for k in range(2 * starts - 2):
             todo = todo[best.objective[todo] > _SOLVED[self._refine]]
             # In between the starts, a best so far that left the prior gets another try from its border.
             rows = todo if k % 2 else todo[(self._bounded(best.latents[todo]) != best.latents[todo]).any(1)]
@@ -88,7 +101,8 @@ class Refiner:
             start = begin[rows, k // 2 + 1] if k % 2 else self._bounded(best.latents[rows])
             # Where all starts come to the same wrong minimum, one that strays further may pass it.
             options = _STRAYING.get(self._refine, {}) if k % 2 else {}
-            before, new = best.objective[rows], self._from(clips[rows], start, own[rows], **options)
+            new = self._from(clips[rows], start, own[rows], started if k % 2 else None, **options)
+            before = best.objective[rows]
             best = _combined(best, new, rows, new.objective < before)
             if k % 2:
                 met = np.abs(new.objective - before) <= _MET * before
@@ -114,7 +128,7 @@ class Refiner:
             outcome.trace[row].clear()  # it was of another objective
         for rows, objective, begin, iterations in (
             (np.flatnonzero(going), self._synthesized, outcome.latents, most - _PROBE),
-            (np.flatnonzero(~own), self._stages[0][0], start, most),
+            (np.flatnonzero(~own), self._stages[0][0], start, self._stages[0][1]),
         ):
             if len(rows):
                 more = self._minimize(objective, clips[rows], begin[rows], iterations, finished)
@@ -128,13 +142,12 @@ class Refiner:
             return _unrefined(objective, clips, start, self._limits["batch_size"])
         if self._automatic:
             outcome = _unrefined(self._synthesized, clips, start, self._limits["batch_size"])
-            for rows, objective in (
-                (np.flatnonzero(own), self._synthesized),
-                (np.flatnonzero(~own), self._stages[0][0]),
+            for rows, (objective, most) in (
+                (np.flatnonzero(own), (self._synthesized, self._max_iterations)),
+                (np.flatnonzero(~own), self._stages[0]),
             ):
                 if len(rows):
-                    begin, most = start[rows], self._max_iterations
-                    new = self._minimize(objective, clips[rows], begin, most, **options)
+                    new = self._minimize(objective, clips[rows], start[rows], most, finished, **options)
                     outcome = _combined(outcome, new, rows)
             return outcome
         outcome = None
