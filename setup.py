@@ -72,7 +72,7 @@ setuptools.setup(
     extras_require={
         "demo": [GRADIO],
         "gpu": ["tensorflow[and-cuda]"],
-        "test": ["pytest", "ruff", "selenium", "tensorflow-serving-api", GRADIO],
+        "test": ["pytest", "pytest-xdist", "ruff", "selenium", "tensorflow-serving-api", GRADIO],
     },
     entry_points={
         "console_scripts": [f"{command} = tf_inversion.scripts.{command}:run" for command in COMMANDS]

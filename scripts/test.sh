@@ -14,4 +14,5 @@ else
 fi
 ruff check .
 ruff format --check .
-exec python -m pytest "$@"
+# Each file in one process, so that what its tests share is made once.
+exec python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "$@"

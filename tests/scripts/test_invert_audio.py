@@ -108,9 +108,10 @@ def refined_run(command, tiny_models, write_noise, tmp_path_factory):
     write_noise(home / "clips/a.wav")
     write_noise(home / "clips/b.wav", level=0.3)
     Classifier(width=2).save(home / "classifier.keras")
-    arguments = ("--method=hybrid", "--max_iterations=3", "--trace", "--error_bars", "--output_dir=out")
+    arguments = ("--method=hybrid", "--max_iterations=3", "--starts=1", "--trace", "--error_bars")
     models = (*tiny_models, f"--classifier={home / 'classifier.keras'}")
-    return command("invert_audio", *models, *arguments, "--quiet", "clips", cwd=home), home
+    run = command("invert_audio", *models, *arguments, "--output_dir=out", "--quiet", "clips", cwd=home)
+    return run, home
 
 
 def test_trace_and_error_bars(refined_run):
