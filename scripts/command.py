@@ -59,6 +59,8 @@ def _parse(argv: list[str]) -> list[str]:
 def _guarded(main: Callable[[list[str]], int | None], argv: list[str]) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(format=f"{_name()}: %(message)s", level=logging.WARNING, force=True)
+    # TensorFlow counts the functions of several objectives, each traced for one clip and for many, as one.
+    logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
     complaint = None
     try:
         code = main(argv[1:])

@@ -33,8 +33,11 @@ def test_reconstructions_share_scales_beside_their_original():
     time = np.arange(16384) / 16000
     original = np.stack([level * np.sin(2 * np.pi * 1000 * time) for level in (0.1, 0.8)])
     versions = {"original": original, "encoder": original / 2, "failed": original * np.nan}
-    figure = figures.reconstructions(versions, 16000, "two clips")
+    words = {"original": ["one", "two"], "encoder": ["one", "nine"], "failed": ["six", "six"]}
+    figure = figures.reconstructions(versions, 16000, "two clips", words)
     axes = np.reshape(figure.axes, (4, 3))
+    written = [[wave.texts[0].get_text() for wave in waves] for waves in axes[::2].T]
+    assert written == list(words.values())
     assert [column.get_title() for column in axes[0]] == list(versions)
     for waves, peak in ((axes[0], 0.1), (axes[2], 0.8)):
         assert all(wave.get_ylim() == pytest.approx((-peak, peak), rel=1e-3) for wave in waves)

@@ -15,7 +15,15 @@ MADE = {"command": "evaluate_inversion --seeds=2", "seed": "4, 5"}
 def row(**values):
     """Of a table; nothing is known but the values."""
     keys = ["mse", "nmse_db", "ssim", "ssim_magnitude", "log_mel_l1", "rms_ratio", "latent_mae", "solved"]
-    keys += ["latent_correlation", "latent_heard_db", "exact", "accuracy", "agreement", "confusion"]
+    keys += [
+        "latent_mae_median",
+        "latent_correlation",
+        "latent_heard_db",
+        "exact",
+        "accuracy",
+        "agreement",
+        "confusion",
+    ]
     keys += ["inception_score_mean", "inception_score_std", "seconds_per_clip"]
     return {**dict.fromkeys(keys), "num_clips": 60, **values}
 
@@ -96,7 +104,8 @@ def test_figures(tmp_path, labels):
         clip_seconds=np.zeros(4, np.float32),
     )
     rows = [
-        {"predicted_digit": word, "nmse_db": -6.0, "ssim": 0.5, "log_mel_l1": 0.3, "rms_ratio": 0.5}
+        {"predicted_digit": word, "predicted_digit_of_reconstruction": "no"}
+        | {"nmse_db": -6.0, "ssim": 0.5, "log_mel_l1": 0.3, "rms_ratio": 0.5}
         for word in ("no", "no", "yes", "no")
     ]
     table = {name: row(confusion=[[1, 0], [0, 2]]) for name in ("reference", "encoder")}

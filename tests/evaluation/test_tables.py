@@ -21,6 +21,7 @@ KEYS = [
     "log_mel_l1",
     "rms_ratio",
     "latent_mae",
+    "latent_mae_median",
     "latent_correlation",
     "latent_heard_db",
     "solved",
@@ -115,7 +116,9 @@ def test_silent_rows(rows, clips):
     assert rows["silence"]["rms_ratio"] == 0
     assert rows["silence"]["latent_mae"] is rows["silence"]["latent_heard_db"] is None
     assert rows["silence"]["inception_score_mean"] == pytest.approx(1)
-    assert rows["zero_latent"]["latent_mae"] == pytest.approx(np.mean(np.abs(clips.latents)))
+    errors = np.abs(clips.latents)
+    assert rows["zero_latent"]["latent_mae"] == pytest.approx(np.mean(errors))
+    assert rows["zero_latent"]["latent_mae_median"] == pytest.approx(np.median(errors.mean(1)))
     assert rows["zero_latent"]["latent_correlation"] is None
     assert rows["zero_latent"]["solved"] == 0
 

@@ -56,7 +56,12 @@ def average_spectra(clips: Mapping[str, np.ndarray], sample_rate: int) -> Figure
     return figure
 
 
-def reconstructions(versions: Mapping[str, np.ndarray], sample_rate: int, title: str) -> Figure:
+def reconstructions(
+    versions: Mapping[str, np.ndarray],
+    sample_rate: int,
+    title: str,
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> Figure:
     """Draws the paper's Figures 2 and 3: waveform above spectrogram, a column for each version of the clips.
 
     Args:
@@ -64,6 +69,7 @@ def reconstructions(versions: Mapping[str, np.ndarray], sample_rate: int, title:
         finite is drawn as silence. The waveforms of a clip share a scale, the spectrograms all do.
       sample_rate: in hertz.
       title: of the figure.
+      words: what is heard in each of `versions`, to be written into the n waveforms.
     """
     audio = np.nan_to_num(np.stack(list(versions.values()), 1), nan=0.0, posinf=0.0, neginf=0.0)
     num_clips, num_versions, num_samples = audio.shape
@@ -94,8 +100,10 @@ def reconstructions(versions: Mapping[str, np.ndarray], sample_rate: int, title:
             )
             spectrum.set(xlabel="", ylabel="Hz", xlim=(0, num_samples / sample_rate))
             spectrum.label_outer()
-    for axes, name in zip(grid[0], versions):
-        axes.set_title(name, fontsize="medium", parse_math=False)
+    for column, name in zip(grid.T, versions):
+        column[0].set_title(name, fontsize="medium", parse_math=False)
+        for axes, word in zip(column[::2], words[name] if words else ()):
+            axes.annotate(word, (1, 1), (-3, -3), "axes fraction", "offset points", ha="right", va="top")
     for axes in grid[-1]:
         axes.set_xlabel("seconds")
     return figure

@@ -57,8 +57,11 @@ def draw(
     shown = np.sort(np.unique(heard, return_index=True)[1])[:3]  # of different words
     versions = {"original": clips.audio, **{method: result.audio for method, result in results.items()}}
     versions = {version: audio[shown] for version, audio in versions.items()}
+    answers = {name: [row["predicted_digit_of_reconstruction"] for row in rows[name]] for name in results}
+    answers = {name: [said[i] for i in shown] for name, said in {"original": heard, **answers}.items()}
+    title = f"{kind} clips, and the word that the judge hears"
     drawn = {
-        "reconstructions": figures.reconstructions(versions, clips.sample_rate, f"{kind} clips"),
+        "reconstructions": figures.reconstructions(versions, clips.sample_rate, title, answers),
         "distributions": figures.distributions(rows, f"{kind} clips, a dot each"),
     }
     if clips.labels is not None:

@@ -55,6 +55,7 @@ _COLUMNS = (
     ("log_mel_l1", "mel L1", "{:.3f}"),
     ("rms_ratio", "RMS", "{:.2f}"),
     ("latent_mae", "z error", "{:.3g}"),
+    ("latent_mae_median", "z median", "{:.3g}"),
     ("latent_correlation", "z corr", "{:.3f}"),
     ("latent_heard_db", "z heard dB", "{:.1f}"),
     ("solved", "solved", "{:.1%}"),
@@ -70,7 +71,7 @@ LEGEND = f"""\
 - SSIM mag, mel L1: of log-magnitude spectrograms and of log10 mel magnitudes; blind to phase.
 - RMS: level out / in.
 - solved, exact: shares of the clips at {metrics.SOLVED_DB:.0f} dB and {metrics.EXACT_DB:.0f} dB or under.
-- z error, z corr: mean |z - z'| and correlation with the true latent vectors.
+- z error, z median: mean |z - z'| over all clips, of the median clip; z corr: correlation with the true z.
 - z heard dB: z' - z as far as it is heard, 10 log10(|J (z' - z)|^2 / |G(z)|^2), J the generator's Jacobian.
 - accuracy, agree: share to which the judge gives the label, or the word that it gives to the clip itself.
 - inception: score over {metrics.NUM_SPLITS} splits, at most a tenth of the number of clips.
@@ -160,10 +161,12 @@ def _distances(
     per_clip = metrics.clip_metrics(clips.audio, answer.audio, clips.sample_rate, **batches)
     nmse_db = per_clip["nmse_db"][~np.isnan(per_clip["nmse_db"])]
     both = clips.latents is not None and answer.latents is not None
+    latent_error = np.abs(clips.latents - answer.latents).mean(1) if both else None
     return {
         "num_clips": len(clips.audio),
         **{key: _mean(values) for key, values in per_clip.items()},
-        "latent_mae": float(np.mean(np.abs(clips.latents - answer.latents))) if both else None,
+        "latent_mae": float(np.mean(latent_error)) if both else None,
+        "latent_mae_median": float(np.median(latent_error)) if both else None,
         "latent_correlation": (
             _number(metrics.latent_correlation(clips.latents, answer.latents)) if both else None
         ),
