@@ -29,7 +29,7 @@ TABLES = ["clips", "backends", "gauss_newton"]
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_enum("tables", TABLES, TABLES, "Which to print.")
-flags.DEFINE_list("width", ["16", "64"], "Of the generators in `backends`.")
+flags.DEFINE_list("width", ["16", "64"], "Of the generators in `backends` and `gauss_newton`.")
 flags.DEFINE_integer("num_clips", 16, "Clips in `backends` and `gauss_newton`.", 2)
 flags.DEFINE_list("counts", ["16", "64", "256"], "Numbers of clips in `clips`.")
 flags.DEFINE_float("target_db", -25.0, "nMSE at which a clip of `clips` or `backends` is done.")
@@ -134,29 +134,29 @@ def backends():
 
 
 def gauss_newton():
-    from tf_inversion import load_generator
     from tf_inversion.inversion import gauss_newton, lbfgs
 
-    task = problem(load_generator())
     print(
         f"## Gauss-Newton against L-BFGS: {FLAGS.num_clips} clips, one screened start each\n\n"
-        "| to | refinement | at most | got there | CPU s a clip | CPU s a clip that got there | ratio "
-        "| median nMSE dB |\n|---|---|---:|---:|---:|---:|---:|---:|"
+        "| width | to | refinement | at most | got there | CPU s a clip | CPU s a clip that got there "
+        "| ratio | median nMSE dB |\n|---:|---|---|---:|---:|---:|---:|---:|---:|"
     )
     ways = {"L-BFGS": (lbfgs, FLAGS.long_limit), "Gauss-Newton": (gauss_newton, FLAGS.gauss_newton_limit)}
-    for way, _ in ways.values():
-        compile_for(way.minimize, *task)
-    for target_db in map(float, FLAGS.targets_db):
-        speeds = []
-        for name, (way, limit) in ways.items():
-            outcome, there, cpu = run(way.minimize, *task, target_db, max_iterations=limit)
-            speeds.append(there.sum() / cpu)
-            print(
-                f"| {target_db:g} dB | {name} | {limit} | {there.mean():.0%} | {cpu / len(there):.2f} "
-                f"| {quotient(cpu, there.sum())} | {quotient(speeds[-1], speeds[0])} "
-                f"| {median_db(outcome):.1f} |",
-                flush=True,
-            )
+    for width in map(int, FLAGS.width):
+        task = problem(load(width))
+        for way, _ in ways.values():
+            compile_for(way.minimize, *task)
+        for target_db in map(float, FLAGS.targets_db):
+            speeds = []
+            for name, (way, limit) in ways.items():
+                outcome, there, cpu = run(way.minimize, *task, target_db, max_iterations=limit)
+                speeds.append(there.sum() / cpu)
+                print(
+                    f"| {width} | {target_db:g} dB | {name} | {limit} | {there.mean():.0%} "
+                    f"| {cpu / len(there):.2f} | {quotient(cpu, there.sum())} "
+                    f"| {quotient(speeds[-1], speeds[0])} | {median_db(outcome):.1f} |",
+                    flush=True,
+                )
     print()
 
 

@@ -66,3 +66,7 @@ def test_resampling_takes_the_upper_half_of_the_band(clip):
 
 def test_level(clip):
     np.testing.assert_array_equal(after("twice the level", clip), 2 * clip)
+
+
+def test_delay(clip):
+    np.testing.assert_array_equal(after("3 samples late", clip), [0, 0, 0, *clip[:-3]])

@@ -1,4 +1,4 @@
-"""What happens to a clip on its way to us: files, codecs, noise, resampling, another level."""
+"""What happens to a clip on its way to us: files, codecs, noise, resampling, another level or start."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def degradations(sample_rate: int, rng: np.random.Generator) -> dict[str, Callab
         "MP3, 128 kbit/s": lambda x: through_file(x, sample_rate, **_MP3),
         "8 kHz and back": lambda x: resample(resample(x, sample_rate, 8000), 8000, sample_rate),
         "twice the level": lambda x: 2 * x,
+        "3 samples late": lambda x: np.pad(x, (3, 0))[: len(x)],
     }
     if "MP3" not in soundfile.available_formats():
         _log.warning("MP3 is left out: libsndfile is older than 1.1")
