@@ -136,16 +136,21 @@ def load_generator():
     )
 
 
-def load_inverter(generator):
-    """Loads the inverter that the flags name, and refuses one that does not fit the generator."""
+def load_inverter(generator, optional: bool = False):
+    """Loads the inverter that the flags name, and refuses one that does not fit the generator.
+
+    If `optional`, it is None where the flags name a generator and no inverter for it.
+    """
     from tf_inversion.networks.loading import load_inverter
 
     if generator.num_channels != 1:
         raise errors.InvalidArgumentError(
             f"--generator: makes {generator.num_channels} channels; inversion is for generators of one"
         )
+    if optional and flags.FLAGS.generator and not flags.FLAGS.inverter:
+        return None
     inverter = load_inverter(flags.FLAGS.inverter)
-    _check_fit("inverter", inverter, generator, ("latent_dim", "num_samples", "sample_rate"))
+    _fitting("inverter", inverter, generator, False, ("latent_dim", "num_samples", "sample_rate"))
     if flags.FLAGS.generator and not flags.FLAGS.inverter:
         _log.warning(
             "the embedded inverter was trained for the embedded generator, not for %s; "
@@ -155,36 +160,44 @@ def load_inverter(generator):
     return inverter
 
 
-def load_judge(generator):
-    """Loads the judge that the flags name, and refuses one that does not fit the generator."""
+def load_judge(generator, optional: bool = False):
+    """Loads the judge that the flags name, and refuses one that does not fit the generator.
+
+    If `optional`, it is None where the flags name none and the embedded one does not fit.
+    """
     from tf_inversion import paths
     from tf_inversion.networks.loading import load_classifier
 
     judge = load_classifier(flags.FLAGS.judge or paths.embedded("judge.keras"))
-    _check_fit("judge", judge, generator, ("num_samples", "sample_rate"))
-    return judge
+    return _fitting("judge", judge, generator, optional)
 
 
-def load_classifier(generator):
-    """Loads the classifier that the flags name, and refuses one that gives no features for a loss."""
+def load_classifier(generator, optional: bool = False):
+    """Loads the classifier that the flags name, and refuses one that gives no features for a loss.
+
+    If `optional`, it is None where the flags name none and the embedded one does not fit.
+    """
     from tf_inversion.networks.loading import load_classifier
 
-    classifier = load_classifier(flags.FLAGS.classifier)
-    _check_fit("classifier", classifier, generator, ("num_samples", "sample_rate"))
-    if not hasattr(classifier, "features"):
+    classifier = _fitting("classifier", load_classifier(flags.FLAGS.classifier), generator, optional)
+    if classifier is not None and not hasattr(classifier, "features"):
         raise errors.InvalidArgumentError(
             "--classifier: the official score model can only judge; give one that train_classifier wrote"
         )
     return classifier
 
 
-def _check_fit(flag: str, model, generator, properties: tuple[str, ...]) -> None:
+def _fitting(flag: str, model, generator, optional: bool, properties=("num_samples", "sample_rate")):
+    """Returns the model if it fits the generator; None if it is embedded and `optional`; or refuses it."""
     for name in properties:
         mine, wanted = getattr(model, name), getattr(generator, name)
         if mine != wanted:
+            if optional and not flags.FLAGS[flag].value:
+                return None
             raise errors.InvalidArgumentError(
                 f"--{flag}: made for {name} {mine}, but the generator has {wanted}; give one trained for it"
             )
+    return model
 
 
 def inversion_options() -> dict:
@@ -192,12 +205,13 @@ def inversion_options() -> dict:
     return {name: flags.FLAGS[name].value for name in INVERSION}
 
 
-def check_methods(names: list[str]) -> bool:
-    """Refuses early what `invert` would refuse; returns whether one refines, by a classifier."""
+def check_methods(names: list[str]) -> tuple[bool, bool]:
+    """Refuses early what `invert` would refuse; returns whether one refines, and whether one must encode."""
     from tf_inversion.inversion.methods import choose
 
     parts = {name: flags.FLAGS[name].value for name in _PARTS}
-    return any(choose(name, **parts).refine != "none" for name in names)
+    chosen = [choose(name, **parts) for name in names]
+    return any(x.refine != "none" for x in chosen), any(x.needs_inverter for x in chosen)
 
 
 def output_dir() -> Path:
@@ -227,6 +241,11 @@ def provenance(**more: object) -> dict[str, str]:
         "seed": str(flags.FLAGS.seed),
         **{name: str(value) for name, value in more.items()},
     }
+
+
+def absent(**models) -> dict[str, str]:
+    """Returns what `provenance` says of those models that are None."""
+    return {name: "none" for name, model in models.items() if model is None}
 
 
 def progress(text: str | None = None, **options):

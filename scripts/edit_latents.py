@@ -124,7 +124,7 @@ def _inversion(generator):
     """Returns the function from clips [n, num_samples] to latents [n, latent_dim] by --method."""
     from tf_inversion.inversion.methods import invert
 
-    refines = common_flags.check_methods([FLAGS.method])
+    refines, _ = common_flags.check_methods([FLAGS.method])
     inverter = common_flags.load_inverter(generator)
     classifier = common_flags.load_classifier(generator) if refines else None
     return lambda audio: (

@@ -54,13 +54,13 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.evaluation.tables import evaluate
     from tf_inversion.inversion.methods import invert
 
-    refines = common_flags.check_methods(FLAGS.methods)
+    refines, encodes = common_flags.check_methods(FLAGS.methods)
     generator = common_flags.load_generator()
-    inverter = common_flags.load_inverter(generator)
-    classifier = common_flags.load_classifier(generator) if refines else None
+    inverter = common_flags.load_inverter(generator, optional=not encodes)
+    classifier = common_flags.load_classifier(generator, optional=True) if refines else None
     judge = common_flags.load_judge(generator)
     num, seed, batch_size = FLAGS.num_clips, FLAGS.seed, FLAGS.batch_size
-    peak = inverter.peak if FLAGS.peak is None else FLAGS.peak
+    peak = FLAGS.peak if FLAGS.peak is not None else inverter.peak if inverter else 0.0
     inversion = functools.partial(
         invert,
         generator=generator,
@@ -106,7 +106,10 @@ def main(arguments: list[str]) -> None:
                 }
                 shown[kind] = clips, results, rows, table
     seeds = ", ".join(map(str, runs)) + (f"; pictures: {seed}" if len(runs) > 1 else "")
-    made = common_flags.provenance(clips=f"{FLAGS.data_dir or 'bundled'}, peak {peak:g}", seed=seeds)
+    absent = common_flags.absent(inverter=inverter, classifier=classifier)
+    made = common_flags.provenance(
+        clips=f"{FLAGS.data_dir or 'bundled'}, peak {peak:g}", seed=seeds, **absent
+    )
     pictures = {kind: draw(folder, kind, *seen, judge.label_names) for kind, seen in shown.items()}
     markdown, written = write_results(folder, runs, pictures, judge.label_names, made)
     sections = [_section(folder, kind, *seen, pictures[kind]) for kind, seen in shown.items()]

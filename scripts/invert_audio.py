@@ -55,17 +55,17 @@ def main(arguments: list[str]) -> int:
     from tf_inversion.inversion.methods import choose, invert
     from tf_inversion.latents import remove_earlier, save_latents
 
-    refines = common_flags.check_methods([FLAGS.method])
+    refines, encodes = common_flags.check_methods([FLAGS.method])
     generator = common_flags.load_generator()
-    inverter = common_flags.load_inverter(generator)
-    classifier = common_flags.load_classifier(generator) if refines else None
-    judge = common_flags.load_judge(generator)
+    inverter = common_flags.load_inverter(generator, optional=not encodes)
+    classifier = common_flags.load_classifier(generator, optional=True) if refines else None
+    judge = common_flags.load_judge(generator, optional=True)
     rate, peak = generator.sample_rate, FLAGS.peak or 0.0
     progress = common_flags.progress("reading")
     clips = load_clips(paths, generator.num_samples, rate, peak, FLAGS.all_slices, progress)
     if not clips.names:
         return 1
-    if FLAGS.peak is None:
+    if FLAGS.peak is None and inverter is not None:
         _warn_of_quiet_clips(clips, inverter.peak)
     result = invert(
         clips.audio,
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> int:
         **common_flags.inversion_options(),
     )
     results = {FLAGS.method: result}
-    if refines and choose(FLAGS.method, init=FLAGS.init).init == "encoder":  # where it started
+    if refines and inverter and choose(FLAGS.method, init=FLAGS.init).init == "encoder":  # where it started
         start = invert(clips.audio, generator, inverter=inverter, batch_size=FLAGS.batch_size)
         results = {"encoder": start, **results}
     tables = {
@@ -106,7 +106,8 @@ def main(arguments: list[str]) -> int:
         write_csv(folder / "trace.csv", trace_rows(clips.names, result))
     else:
         (folder / "trace.csv").unlink(missing_ok=True)
-    made = common_flags.provenance(peak=f"{peak:g}" if peak else "as it is")
+    absent = common_flags.absent(inverter=inverter, classifier=classifier, judge=judge)
+    made = common_flags.provenance(peak=f"{peak:g}" if peak else "as it is", **absent)
     section = Section(f"Clips: {len(rows)}", clips.names, clips.audio, results, tables)
     progress = common_flags.progress("reporting")
     write_report(folder, [section] if FLAGS.report else [], rate, made, progress)

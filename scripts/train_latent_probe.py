@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.evaluation.metrics import judge_probabilities
     from tf_inversion.evaluation.tables import layout
 
-    refines = common_flags.check_methods([FLAGS.method])
+    refines, _ = common_flags.check_methods([FLAGS.method])
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
     classifier = common_flags.load_classifier(generator) if refines else None

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf_inversion import errors, invert, load_generator
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import gauss_newton, lbfgs, objectives, starts
-from tf_inversion.inversion.methods import METHODS, without_warnings
+from tf_inversion.inversion.methods import METHODS, choose, without_warnings
 from tf_inversion.inversion.result import STATUSES
 from tf_inversion.latents import draw_latents, save_latents
 from tf_inversion.networks.loading import load_inverter
@@ -162,6 +162,47 @@ def test_a_clip_that_got_stuck_gets_another_start(tmp_path):
     assert two.objective < 1e-10
     assert two.steps > one.steps
     assert two.trace[0][:, 1].min() == two.objective
+
+
+class Doubled(Generator):
+    """One latent; 1.7, which nothing draws, sounds nearly as 0.5, and 1.1 parts the ways to them."""
+
+    def __init__(self):
+        super().__init__(latent_dim=1, num_samples=512)
+        self._sounds = np.random.default_rng(0).normal(0, 0.3, (3, 512)).astype(np.float32)
+
+    def call(self, z):
+        return tf.matmul(tf.concat([tf.ones_like(z), (z - 0.5) * (z - 1.7), 3e-4 * z], 1), self._sounds)
+
+
+def test_a_clip_that_latents_outside_the_prior_nearly_make_gets_another_start(tmp_path):
+    generator = Doubled()
+    clips = generator(np.array([[0.5]], np.float32)).numpy()
+    save_latents(tmp_path / "outside.npz", [[1.6]], ["a"])
+    options = {"init": "file", "init_file": tmp_path / "outside.npz"}
+    one, two = (invert(clips, generator, "least_squares", **options, starts=n) for n in (1, 2))
+    assert one.latents == pytest.approx(1.7, abs=0.01)
+    assert one.objective < 1e-6
+    assert two.latents == pytest.approx(0.5, abs=1e-3)
+    assert two.objective < 1e-10
+
+
+class Knowing:
+    """An inverter that has the answer."""
+
+    def __init__(self, latents):
+        self.encode = lambda clips: tf.constant(latents)
+
+
+def test_least_squares_starts_with_the_inverter_if_there_is_one(curved, curved_clips):
+    latents, clips = curved_clips
+    start = {"method": "least_squares", "refine": "none", "starts": 1}
+    np.testing.assert_array_equal(invert(clips, curved, inverter=Knowing(latents), **start).latents, latents)
+    alone = starts.screened(clips, curved, 1, seed=0, batch_size=64)[:, 0]
+    np.testing.assert_array_equal(invert(clips, curved, **start).latents, alone)
+    assert not choose("least_squares").needs_inverter
+    assert choose("least_squares", init="encoder").needs_inverter
+    assert choose("hybrid").needs_inverter
 
 
 def test_a_clip_that_l_bfgs_explains_but_not_to_the_end_is_not_started_again(curved, curved_clips):

@@ -2,11 +2,14 @@
 
 import csv
 
+import keras
 import numpy as np
 import pytest
 import soundfile
 
 from tf_inversion.generators.loading import load_generator
+from tf_inversion.generators.official_graph import save_official
+from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.latents import save_latents
 from tf_inversion.networks.classifier import DIGITS, Classifier
 
@@ -170,6 +173,25 @@ def test_another_run_leaves_nothing_of_the_earlier_one(command, tiny_models, wri
     folder = tmp_path / "out/inversion"
     left = {"latents.npz", "metrics.csv", "mine.html", "b.wav", "mine.wav"}
     assert {path.name for path in folder.rglob("*") if path.is_file()} == left
+
+
+def test_exact_recovery_needs_nothing_but_the_generator(command, tmp_path):
+    """Of clips so long that none of the embedded models fits."""
+    keras.utils.set_random_seed(0)
+    save_official(WaveGAN(WaveGANConfig(dim=1, slice_len=32768)), tmp_path / "gan", step=1)
+    command("generate_audio", "--generator=gan", "--num=2", "--output_dir=made", cwd=tmp_path)
+    arguments = ("--generator=gan", "--method=least_squares", "--quiet", "made")
+    result = command("invert_audio", *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    folder = tmp_path / "out/inversion"
+    answer, truth = (np.load(path / "latents.npz")["latents"] for path in (folder, tmp_path / "made"))
+    np.testing.assert_allclose(answer, truth, atol=1e-2)
+    assert all(float(row["nmse_db"]) < -100 for row in rows_of(folder))
+    assert "predicted_digit" not in rows_of(folder)[0]
+    assert "<dt>inverter</dt><dd>none</dd>" in (folder / "report.html").read_text(encoding="utf-8")
+    refused = command("invert_audio", "--generator=gan", "--quiet", "made", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "--inverter: made for num_samples 16384" in refused.stderr
 
 
 def test_all_slices_and_peak(command, tiny_models, write_noise, tmp_path):

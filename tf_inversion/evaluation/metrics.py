@@ -24,6 +24,7 @@ EXACT_DB = -100.0
 # pull a mean to minus infinity.
 PERFECT_DB = -200.0
 NUM_SPLITS = 10
+_FEWEST_TO_SCORE = 10  # clips in a split
 
 
 def clip_metrics(
@@ -215,24 +216,25 @@ def judge_probabilities(
     )
 
 
-def inception_score(probabilities: np.ndarray, num_splits: int = NUM_SPLITS) -> tuple[float, float]:
+def inception_score(probabilities: np.ndarray) -> tuple[float, float]:
     """Mean and standard deviation over splits of exp(E_x KL(p(y|x) || p(y))) (Salimans et al. 2016).
 
-    p(y) is the mean of p(y|x) over the split. The clips are dealt out at random,
-    with a fixed seed: data sets are sorted by word, which would leave each split
-    with one word and a score of 1. A split of m clips can't score above m.
+    p(y) is the mean of p(y|x) over the split. There are ten splits, or one of less than 100 clips: a split
+    of m clips can't score above m. The clips are dealt out at random, with a fixed seed: data sets are
+    sorted by word, which would leave each split with one word and a score of 1.
 
     Args:
       probabilities: p(y|x) [n, classes].
 
     Returns:
-      NaN twice if a split would hold less than two clips.
+      The deviation of a single split is NaN, as is the score of less than 10 clips.
     """
-    if len(probabilities) < 2 * num_splits:
+    if len(probabilities) < _FEWEST_TO_SCORE:
         return float("nan"), float("nan")
+    num_splits = NUM_SPLITS if len(probabilities) >= NUM_SPLITS * _FEWEST_TO_SCORE else 1
     order = np.random.default_rng(0).permutation(len(probabilities))
     scores = []
     for split in np.array_split(probabilities[order].astype(np.float64), num_splits):
         ratio = np.maximum(split, 1e-30) / np.maximum(split.mean(0), 1e-30)
         scores.append(np.exp(np.mean(np.sum(split * np.log(ratio), axis=1))))
-    return float(np.mean(scores)), float(np.std(scores))
+    return float(np.mean(scores)), float(np.std(scores)) if num_splits > 1 else float("nan")

@@ -34,7 +34,7 @@ def per_clip(
     clips: np.ndarray,
     result: InversionResult,
     sample_rate: int,
-    judge: keras.Model,
+    judge: keras.Model | None,
     *,
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
@@ -46,21 +46,23 @@ def per_clip(
       clips: float32 [n, num_samples], finite.
       result: of their inversion.
       sample_rate: in hertz.
-      judge: a classifier with `label_names`.
+      judge: a classifier with `label_names`; None if there is none, which leaves its columns out.
       batch_size: bounds the memory.
       progress: wraps loops over batches, one for the distances and two for the judge.
     """
     batches = {"batch_size": batch_size, "progress": progress}
     distances = metrics.clip_metrics(clips, result.audio, sample_rate, **batches)
-    before, after = (
-        metrics.judge_probabilities(judge, audio, **batches).argmax(1) for audio in (clips, result.audio)
-    )
+    heard = {}
+    if judge is not None:
+        versions = {"predicted_digit": clips, "predicted_digit_of_reconstruction": result.audio}
+        for key, audio in versions.items():
+            words = metrics.judge_probabilities(judge, audio, **batches).argmax(1)
+            heard[key] = [judge.label_names[word] for word in words]
     return [
         {
             "name": name,
             **{key: float(distances[key][i]) for key in _DISTANCES},
-            "predicted_digit": judge.label_names[before[i]],
-            "predicted_digit_of_reconstruction": judge.label_names[after[i]],
+            **{key: words[i] for key, words in heard.items()},
             "objective": float(result.objective[i]),
             "status": str(result.status[i]),
             "iterations": int(result.steps[i]),
@@ -92,9 +94,10 @@ def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
 
 def summary(rows: Sequence[Row]) -> str:
     """Returns a table of the first rows, to print."""
-    cells = [[heading for heading, _ in _COLUMNS.values()]]
+    columns = {key: column for key, column in _COLUMNS.items() if key in rows[0]}
+    cells = [[heading for heading, _ in columns.values()]]
     for row in rows[:_MOST_ROWS]:
-        cells.append([_cell(row[key], template) for key, (_, template) in _COLUMNS.items()])
+        cells.append([_cell(row[key], template) for key, (_, template) in columns.items()])
     rest = len(rows) - _MOST_ROWS
     return layout(cells) + (f"\n... and {rest} more" if rest > 0 else "")
 

@@ -48,6 +48,7 @@ _FIGURES = {
     "evaluations": ("evaluations", "{}"),
     "seconds": ("seconds", "{:.3g}"),
 }
+_HEARD = ("predicted_digit", "predicted_digit_of_reconstruction")  # where there was a judge
 _IN_TABLE = ("nmse_db", "ssim", "log_mel_l1", "rms_ratio", "iterations", "seconds")
 
 
@@ -186,7 +187,7 @@ def _table_of_clips(section: Section, first: int) -> str:
         [
             _link(first + i, name),
             escape(method),
-            *(escape(str(row[key])) for key in ("predicted_digit", "predicted_digit_of_reconstruction")),
+            *(escape(str(row.get(key, "-"))) for key in _HEARD),
             escape(str(row["status"])),
             *(_figure(row, key) for key in _IN_TABLE),
         ]
@@ -250,8 +251,8 @@ def _clip(
             "<i></i></div>"
         )
         if version == "original":
-            word = next(iter(section.rows.values()))[i]["predicted_digit"]
-            cards.append(f"<p>&ldquo;{escape(str(word))}&rdquo;</p>")
+            word = next(iter(section.rows.values()))[i].get(_HEARD[0])
+            cards.append(f"<p>&ldquo;{escape(str(word))}&rdquo;</p>" if word else "")
         else:
             cards.append(_verdict(section.rows[version][i]))
         if version in latents:
@@ -264,7 +265,9 @@ def _clip(
 
 
 def _verdict(row: Row) -> str:
-    before, after = (str(row[key]) for key in ("predicted_digit", "predicted_digit_of_reconstruction"))
+    if _HEARD[0] not in row:
+        return ""
+    before, after = (str(row[key]) for key in _HEARD)
     kind = "same" if before == after else "other"
     return f'<p class="{kind}">&ldquo;{escape(before)}&rdquo; &rarr; &ldquo;{escape(after)}&rdquo;</p>'
 

@@ -74,7 +74,7 @@ LEGEND = f"""\
 - z error, z median: mean |z - z'| over all clips, of the median clip; z corr: correlation with the true z.
 - z heard dB: z' - z as far as it is heard, 10 log10(|J (z' - z)|^2 / |G(z)|^2), J the generator's Jacobian.
 - accuracy, agree: share to which the judge gives the label, or the word that it gives to the clip itself.
-- inception: score over {metrics.NUM_SPLITS} splits, at most a tenth of the number of clips.
+- inception: score over {metrics.NUM_SPLITS} splits, one of less than 100 clips; at most the clips in a split.
 - (paper): printed there for the row above; the official SC09 generator, another judge and scale of SSIM.
 """
 

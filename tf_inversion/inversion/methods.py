@@ -45,7 +45,8 @@ class Method:
     """Where it starts, with how many starts, how it is refined, for how many iterations, towards what.
 
     Objectives without the waveform get `phase_free_iterations` instead, if that is given. `options` are
-    further ones of the refinement's `minimize`; another refinement gets none of them.
+    further ones of the refinement's `minimize`; another refinement gets none of them. Where no inverter
+    belongs to the generator, `init_alone` takes the place of `init`, if it is given.
     """
 
     init: str
@@ -55,6 +56,11 @@ class Method:
     objective: str | Mapping[str, float] = "auto"
     phase_free_iterations: int | None = None
     options: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    init_alone: str | None = None
+
+    @property
+    def needs_inverter(self) -> bool:
+        return self.init == "encoder" and self.init_alone is None
 
 
 #: Sections 3.2 (encoder), 4.2 (gradient) and 4.4 (hybrid) of the paper, its hybrid with its own objective
@@ -74,7 +80,9 @@ METHODS = {
         objective="synthesized",
         options={"steps": 1, "prior": 0.003, "tolerance": 0.0},
     ),
-    "least_squares": Method("screened", "gauss_newton", 200, starts=4, objective="synthesized"),
+    "least_squares": Method(
+        "encoder", "gauss_newton", 200, starts=5, objective="synthesized", init_alone="screened"
+    ),
 }
 
 
@@ -106,7 +114,8 @@ def invert(
       audio: clips [n, num_samples] or one [num_samples], or the path of an audio file, or paths.
       generator: z [b, latent_dim] -> audio [b, num_samples]; default the embedded one.
       method: a name in `METHODS`; `init` to `objective` override its parts.
-      inverter: audio -> z; default the embedded one, if the method starts with it.
+      inverter: audio -> z; default the embedded one, if the method starts with it. To a generator without
+        one least_squares starts at random latents only.
       classifier: audio -> logits with activations, for objectives that need it.
       init: a name in `starts.STARTS`.
       starts: how many starts; the best answer is kept. Further ones are for clips that are not solved
@@ -145,6 +154,8 @@ def invert(
     _check_choice("backend", backend, refiner.BACKENDS)
     if tolerance is not None and not tolerance >= 0:
         raise errors.InvalidArgumentError(f"tolerance: {tolerance}; give 0 or more")
+    if chosen.init_alone and inverter is None and generator is not None:
+        chosen = dataclasses.replace(chosen, init=chosen.init_alone)
     generator = generator or loading.load_generator()
     clips, names = _clips(audio, generator)
     adjust = tuple(adjust)
@@ -212,6 +223,8 @@ def choose(method: str, **overrides) -> Method:
     chosen = dataclasses.replace(METHODS[method], **{k: v for k, v in overrides.items() if v is not None})
     if chosen.refine != METHODS[method].refine:
         chosen = dataclasses.replace(chosen, options={}, phase_free_iterations=None)
+    if overrides.get("init") is not None:
+        chosen = dataclasses.replace(chosen, init_alone=None)
     if overrides.get("max_iterations") is not None:
         chosen = dataclasses.replace(chosen, phase_free_iterations=None)
     _check_choice("init", chosen.init, start_room.STARTS)

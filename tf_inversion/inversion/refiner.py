@@ -19,6 +19,9 @@ EXPLAINED = 0.1
 _GOAL = {"gauss_newton": 1e-12, "lbfgs": 1e-8, "adam": 1e-8}  # of a waveform objective: -120 and -80 dB
 # A waveform objective of at most this needs no further start: -60 dB, and -40 where no more can be hoped for.
 _SOLVED = {"none": 1e-4, "gauss_newton": 1e-6, "lbfgs": 1e-4, "adam": 1e-4}
+# A clip's own latents lie in [-1, 1]: by Gauss-Newton, only -100 dB tells that others, outside, are right.
+_SOLVED_OUTSIDE = {**_SOLVED, "gauss_newton": 1e-10}
+_OUTSIDE = 1.05
 _MET = 0.02  # nor does one that two starts agree on up to this share, unless it aims at the waveform in vain
 _STRAYING = {"gauss_newton": {"prior": gauss_newton.PRIOR / 10}}  # options of further starts
 _PROBE = 100  # iterations on the waveform, after which "auto" knows whether it is the generator's own
@@ -93,7 +96,9 @@ class Refiner:
         if self._refine != "gauss_newton":  # the others are slow to the end: what they lack is no start
             todo = todo[~(own & (best.objective <= EXPLAINED) & (best.status == rounds.RAN_OUT))]
         for k in range(2 * starts - 2):
-            todo = todo[best.objective[todo] > _SOLVED[self._refine]]
+            outside = (np.abs(best.latents[todo, : self._num_bounded]) > _OUTSIDE).any(1)
+            solved = np.where(outside, _SOLVED_OUTSIDE[self._refine], _SOLVED[self._refine])
+            todo = todo[best.objective[todo] > solved]
             # In between the starts, a best so far that left the prior gets another try from its border.
             rows = todo if k % 2 else todo[(self._bounded(best.latents[todo]) != best.latents[todo]).any(1)]
             if not len(rows):
