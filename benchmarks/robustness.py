@@ -48,7 +48,7 @@ def delay_and_gain(audio, damaged):
 
 
 def main(_):
-    from tf_inversion import invert, load_generator, paths
+    from tf_inversion import invert, load_generator, load_inverter, paths
     from tf_inversion.audio.degradations import degradations
     from tf_inversion.evaluation.clip_sets import synthesized_clips
     from tf_inversion.evaluation.metrics import SOLVED_DB, clip_metrics
@@ -56,7 +56,7 @@ def main(_):
     def nmse_db(audio, other):
         return clip_metrics(audio, other, clips.sample_rate)["nmse_db"]
 
-    generator = load_generator()
+    generator, inverter = load_generator(), load_inverter()
     clips = synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed)
     lines = [HEADING]
     print(HEADING)
@@ -68,6 +68,7 @@ def main(_):
                 damaged,
                 generator,
                 "least_squares",
+                inverter=inverter,
                 starts=FLAGS.starts,
                 max_iterations=FLAGS.max_iterations,
                 adjust=adjust,

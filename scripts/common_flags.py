@@ -116,6 +116,7 @@ METHODS = (
 #: defined before them, --init may be "file".
 INVERSION = ("init", "starts", "refine", "max_iterations", "objective", "tolerance", "backend", "adjust")
 _PARTS = INVERSION[:5]  # of a method
+_SHAPE = ("num_samples", "sample_rate")
 
 
 def define(*names: str) -> None:
@@ -150,7 +151,8 @@ def load_inverter(generator, optional: bool = False):
     if optional and flags.FLAGS.generator and not flags.FLAGS.inverter:
         return None
     inverter = load_inverter(flags.FLAGS.inverter)
-    _fitting("inverter", inverter, generator, False, ("latent_dim", "num_samples", "sample_rate"))
+    hint = ", or invert without, by --method=least_squares or --init=screened"
+    _fitting("inverter", inverter, generator, properties=("latent_dim", *_SHAPE), hint=hint)
     if flags.FLAGS.generator and not flags.FLAGS.inverter:
         _log.warning(
             "the embedded inverter was trained for the embedded generator, not for %s; "
@@ -187,15 +189,17 @@ def load_classifier(generator, optional: bool = False):
     return classifier
 
 
-def _fitting(flag: str, model, generator, optional: bool, properties=("num_samples", "sample_rate")):
+def _fitting(flag: str, model, generator, optional: bool = False, properties=_SHAPE, hint: str = ""):
     """Returns the model if it fits the generator; None if it is embedded and `optional`; or refuses it."""
     for name in properties:
         mine, wanted = getattr(model, name), getattr(generator, name)
         if mine != wanted:
             if optional and not flags.FLAGS[flag].value:
                 return None
+            whose = "" if flags.FLAGS[flag].value else "the embedded one is "
             raise errors.InvalidArgumentError(
-                f"--{flag}: made for {name} {mine}, but the generator has {wanted}; give one trained for it"
+                f"--{flag}: {whose}made for {name} {mine}, but the generator has {wanted}; "
+                f"give one trained for it{hint}"
             )
     return model
 

@@ -4,7 +4,7 @@
   invert_audio my_clip.wav recordings/ 'more/*.flac'
   invert_audio --peak=0.9 quiet.wav                  # raise the level to what the inverter knows
   invert_audio --method=least_squares --error_bars generated.wav    # the exact z of a generated clip
-  invert_audio --method=hybrid --objective=real --max_iterations=500 --trace voice.wav
+  invert_audio --method=hybrid --objective=real --starts=1 --max_iterations=500 --trace voice.wav
   invert_audio --all_slices long.wav                 # not only the first 16,384 samples
   invert_audio --generator=wavegan_sc09/ --inverter=runs/inverter/inverter.keras clips/
 
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
     from tf_inversion.audio.clips import load_clips
     from tf_inversion.audio.files import write_audio
-    from tf_inversion.evaluation.per_clip import per_clip, summary, trace_rows, write_csv
+    from tf_inversion.evaluation.per_clip import TRACE, per_clip, summary, trace_rows, write_csv
     from tf_inversion.evaluation.report import Section, write_report
     from tf_inversion.inversion.methods import choose, invert
     from tf_inversion.latents import remove_earlier, save_latents
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     clips = load_clips(paths, generator.num_samples, rate, peak, FLAGS.all_slices, progress)
     if not clips.names:
         return 1
-    if FLAGS.peak is None and inverter is not None:
+    if FLAGS.peak is None and encodes:
         _warn_of_quiet_clips(clips, inverter.peak)
     result = invert(
         clips.audio,
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
     save_latents(folder / "latents.npz", result.latents, clips.names, std=result.latent_std)
     write_csv(folder / "metrics.csv", rows)
     if FLAGS.trace:
-        write_csv(folder / "trace.csv", trace_rows(clips.names, result))
+        write_csv(folder / "trace.csv", trace_rows(clips.names, result), TRACE)
     else:
         (folder / "trace.csv").unlink(missing_ok=True)
     absent = common_flags.absent(inverter=inverter, classifier=classifier, judge=judge)

@@ -188,16 +188,18 @@ def test_a_clip_that_latents_outside_the_prior_nearly_make_gets_another_start(tm
 
 
 class Knowing:
-    """An inverter that has the answer."""
+    """An inverter that has the answer, of any length of clips."""
 
-    def __init__(self, latents):
+    def __init__(self, latents, num_samples):
+        self.latent_dim, self.num_samples = latents.shape[1], num_samples
         self.encode = lambda clips: tf.constant(latents)
 
 
 def test_least_squares_starts_with_the_inverter_if_there_is_one(curved, curved_clips):
     latents, clips = curved_clips
     start = {"method": "least_squares", "refine": "none", "starts": 1}
-    np.testing.assert_array_equal(invert(clips, curved, inverter=Knowing(latents), **start).latents, latents)
+    knowing = Knowing(latents, curved.num_samples)
+    np.testing.assert_array_equal(invert(clips, curved, inverter=knowing, **start).latents, latents)
     alone = starts.screened(clips, curved, 1, seed=0, batch_size=64)[:, 0]
     np.testing.assert_array_equal(invert(clips, curved, **start).latents, alone)
     assert not choose("least_squares").needs_inverter
@@ -206,12 +208,13 @@ def test_least_squares_starts_with_the_inverter_if_there_is_one(curved, curved_c
 
 
 def test_a_clip_that_l_bfgs_explains_but_not_to_the_end_is_not_started_again(curved, curved_clips):
-    options = {"init": "zero", "objective": "synthesized", "max_iterations": 4}
+    options = {"init": "zero", "objective": "synthesized", "max_iterations": 2}
     one, four = (invert(curved_clips[1], curved, "hybrid", **options, starts=n) for n in (1, 4))
     explained = one.objective <= 0.1
     unsolved = (one.objective > 1e-4) & (one.status == "ran out")
     assert (explained & unsolved).any()
     assert (four.steps == one.steps)[explained & unsolved].all()
+    assert (~explained).any()
     assert (four.steps > one.steps)[~explained].all()
 
 
@@ -359,6 +362,59 @@ def test_warnings_can_be_held_back(curved, curved_clips, caplog):
     assert not caplog.records
     invert(curved_clips[1], curved, "hybrid", **options)
     assert "ran out of iterations" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["least_squares", "hybrid"])
+def test_a_start_that_no_number_comes_of_gets_another(curved, curved_clips, method):
+    nowhere = np.full((6, 4), np.nan, np.float32)
+    options = {"inverter": Knowing(nowhere, curved.num_samples), "init": "encoder", "starts": 2}
+    result = invert(curved_clips[1], curved, method, **options, objective="synthesized")
+    assert (result.objective < 1e-4).all()
+    np.testing.assert_allclose(curved(result.latents), curved_clips[1], atol=1e-2)
+
+
+def test_failed_clips_are_counted(curved, curved_clips, caplog):
+    nowhere = Knowing(np.full((6, 4), np.nan, np.float32), curved.num_samples)
+    invert(curved_clips[1], curved, "least_squares", inverter=nowhere, starts=1)
+    assert "6 of 6 clips failed" in caplog.text
+
+
+def test_what_is_adjusted_twice_is_adjusted_once(curved, curved_clips):
+    options = {"init": "random", "starts": 4, "adjust": ["gain", "gain"]}
+    result = invert(1.5 * curved_clips[1], curved, "least_squares", **options)
+    np.testing.assert_allclose(result.adjustments["gain"], 20 * np.log10(1.5), atol=1e-2)
+
+
+def test_latents_to_start_at_need_the_start_that_reads_them(curved, curved_clips, tmp_path):
+    with pytest.raises(errors.InvalidArgumentError, match="init_file: is given, but init is zero"):
+        invert(curved_clips[1], curved, "hybrid", init="zero", init_file=tmp_path / "latents.npz")
+
+
+def test_an_inverter_of_other_clips_is_refused(curved, curved_clips):
+    with pytest.raises(errors.InvalidArgumentError, match="inverter: made for latent_dim 100, but"):
+        invert(curved_clips[1], curved, "hybrid")
+    other = Knowing(curved_clips[0], num_samples=65)
+    with pytest.raises(errors.InvalidArgumentError, match="inverter: made for num_samples 65, but"):
+        invert(curved_clips[1], curved, "encoder", inverter=other)
+
+
+def test_solved_clips_count_as_done_after_their_first_start(curved, curved_clips):
+    shown = []
+
+    def progress(loop):
+        for i in loop:
+            shown.append(len(asked))
+            yield i
+
+    asked = []
+    clips = np.concatenate([curved_clips[1], [np.random.default_rng(3).normal(0, 0.3, 64)]]).astype(
+        np.float32
+    )
+    options = {"init": "random", "starts": 4, "batch_size": 1, "progress": progress, "watch": asked.append}
+    result = invert(clips, curved, "least_squares", **options)
+    solved = np.sum(result.objective < 1e-6)
+    assert solved == 6
+    assert shown[solved - 1] < len(asked) / 2
 
 
 def test_error_bars_have_a_progress_too(curved, curved_clips):

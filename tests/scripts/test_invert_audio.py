@@ -191,7 +191,8 @@ def test_exact_recovery_needs_nothing_but_the_generator(command, tmp_path):
     assert "<dt>inverter</dt><dd>none</dd>" in (folder / "report.html").read_text(encoding="utf-8")
     refused = command("invert_audio", "--generator=gan", "--quiet", "made", cwd=tmp_path)
     assert refused.returncode == 1
-    assert "--inverter: made for num_samples 16384" in refused.stderr
+    assert "--inverter: the embedded one is made for num_samples 16384" in refused.stderr
+    assert "--method=least_squares" in refused.stderr
 
 
 def test_all_slices_and_peak(command, tiny_models, write_noise, tmp_path):

@@ -81,6 +81,7 @@ def residual_db(
             audio,
             generator,
             "least_squares",
+            init="screened",
             starts=starts,
             max_iterations=max_iterations,
             adjust=("gain",),

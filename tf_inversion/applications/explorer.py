@@ -162,7 +162,7 @@ def search(
             method,
             inverter=models.inverter,
             classifier=models.classifier,
-            starts=1 if chosen.init == "encoder" else None,  # whoever watches can go on from the answer
+            starts=1 if method == "hybrid" else None,  # whoever watches can go on from the answer
             max_iterations=max_iterations,
             watch=watch,
         )

@@ -75,19 +75,25 @@ def per_clip(
     ]
 
 
+TRACE = ("name", "iteration", "objective")  # columns of `trace_rows`
+
+
 def trace_rows(names: Sequence[str], result: InversionResult) -> list[Row]:
-    """Returns a row for each clip and each time that its objective was looked at."""
+    """Returns a row for each clip and each time that its objective was looked at, from start to start."""
     return [
-        {"name": name, "iteration": int(iteration), "objective": float(value)}
+        dict(zip(TRACE, (name, int(iteration), float(value))))
         for name, points in zip(names, result.trace)
         for iteration, value in points
     ]
 
 
-def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> None:
-    """Writes the rows; what has no meaning (the ratio of a silent clip's level) stays empty."""
+def write_csv(path: str | os.PathLike, rows: Sequence[Row], columns: Sequence[str] | None = None) -> None:
+    """Writes the rows; what has no meaning (the ratio of a silent clip's level) stays empty.
+
+    `columns` are those of the first row, where they are not given.
+    """
     with paths.writing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, columns or list(rows[0]))
         writer.writeheader()
         writer.writerows({key: _cell(value, "{}", "") for key, value in row.items()} for row in rows)
 

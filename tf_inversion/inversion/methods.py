@@ -114,8 +114,8 @@ def invert(
       audio: clips [n, num_samples] or one [num_samples], or the path of an audio file, or paths.
       generator: z [b, latent_dim] -> audio [b, num_samples]; default the embedded one.
       method: a name in `METHODS`; `init` to `objective` override its parts.
-      inverter: audio -> z; default the embedded one, if the method starts with it. To a generator without
-        one least_squares starts at random latents only.
+      inverter: audio -> z. Default, where the method starts with it: the embedded one; but least_squares
+        starts at random latents only if a generator is given without an inverter.
       classifier: audio -> logits with activations, for objectives that need it.
       init: a name in `starts.STARTS`.
       starts: how many starts; the best answer is kept. Further ones are for clips that are not solved
@@ -127,13 +127,13 @@ def invert(
         clip needs. The default of "hybrid" is 200, and 60 where the objective is not of the waveform.
       objective: "auto", a preset, or weighted pieces, see `objectives.stages`; as a mapping, weights of
         `objectives.PIECES`. "auto" is "synthesized" for clips that the generator turns out to explain
-        within 100 iterations (from the start, or else from the best of 1,024 random latents), "real" for
-        all others. Default: "synthesized" for least_squares, "auto" for
-        the other methods. Stages follow one another: "log_mel:40,synthesized" refines by log_mel for 40
+        within 100 iterations (from the start, or else from the best of 1,024 random latents), for all
+        others "real", or "phase_free" if there is no classifier or Gauss-Newton refines. Default: the
+        method's own. Stages follow one another: "log_mel:40,synthesized" refines by log_mel for 40
         iterations first.
       tolerance: when a clip has converged, see `minimize` of the refinement. Default: the refinement's own.
       backend: of L-BFGS: "batched"; "tfp" for TensorFlow Probability's; "scipy", one clip at a time.
-      init_file: latents to start at, for init="file".
+      init_file: latents to start at, for init="file", in the order of the clips.
       adjust: what may differ from the generator's own clips and is recovered with the latents: "gain",
         "shift" (`generators.adjusted`). The reconstructions have it.
       error_bars: compute `latent_std`, at the cost of a Jacobian for each clip.
@@ -154,11 +154,13 @@ def invert(
     _check_choice("backend", backend, refiner.BACKENDS)
     if tolerance is not None and not tolerance >= 0:
         raise errors.InvalidArgumentError(f"tolerance: {tolerance}; give 0 or more")
+    if init_file is not None and chosen.init != "file":
+        raise errors.InvalidArgumentError(f"init_file: is given, but init is {chosen.init}; make it file")
     if chosen.init_alone and inverter is None and generator is not None:
         chosen = dataclasses.replace(chosen, init=chosen.init_alone)
-    generator = generator or loading.load_generator()
+    generator = generator or _embedded_generator()
     clips, names = _clips(audio, generator)
-    adjust = tuple(adjust)
+    adjust = tuple(dict.fromkeys(adjust))
     for name in adjust:
         _check_choice("adjust", name, adjusted.UNITS)
     adjusting = _adjusted(generator, adjust) if adjust else generator
@@ -278,13 +280,30 @@ def _starts(clips, finite, chosen: Method, generator, inverter, init_file, seed,
     elif chosen.init == "file":
         first = start_room.file(init_file, len(finite), dim)[finite]
     else:
-        first = start_room.encoder(clips, inverter or _embedded_inverter(), batch_size)
+        first = start_room.encoder(clips, _fitting(inverter or _embedded_inverter(), generator), batch_size)
     if chosen.starts == 1:
         return first[:, None]
     more = start_room.screened(clips, generator, chosen.starts - 1, seed, batch_size)
     return np.concatenate([first[:, None], more], 1)
 
 
+def _fitting(inverter: keras.Model, generator: base.Generator) -> keras.Model:
+    for name in ("latent_dim", "num_samples"):
+        mine, wanted = getattr(inverter, name), getattr(generator, name)
+        if mine != wanted:
+            raise errors.InvalidArgumentError(
+                f"inverter: made for {name} {mine}, but the generator has {wanted}; give one trained for it, "
+                "or start without: init screened or random"
+            )
+    return inverter
+
+
+@functools.lru_cache(maxsize=1)  # so that another call finds compiled what this one compiled
+def _embedded_generator() -> base.Generator:
+    return loading.load_generator()
+
+
+@functools.lru_cache(maxsize=1)
 def _embedded_inverter() -> keras.Model:
     from tf_inversion.networks import loading as network_loading
 
@@ -307,14 +326,16 @@ def _result(
     batches = range(0, len(latents), batch_size)
     reconstructions = [generator(latents[i : i + batch_size]).numpy() for i in batches]
     status = words[spread("status", rounds.FAILED, dtype=np.int32)]
+    if failed := np.sum(status[finite] == "failed"):
+        _log.warning("%d of %d clips failed: the search met no number, or no way on", failed, len(finite))
     if ran_out := np.sum(status[finite] == "ran out"):
         _log.warning("%d of %d clips ran out of iterations", ran_out, len(finite))
     if chosen.refine == "gauss_newton" and chosen.objective == "synthesized":
         strange = np.sum(spread("objective", 0) > refiner.EXPLAINED)
         if strange:
             _log.warning(
-                "%d of %d clips stay unexplained (over %d dB): no sound of this generator; "
-                "method hybrid keeps more of what they say",
+                "%d of %d clips stay unexplained (over %d dB): no sound of this generator; methods "
+                "hybrid and, without an inverter, gradient keep more of what they say",
                 strange,
                 len(finite),
                 10 * np.log10(refiner.EXPLAINED),

@@ -84,35 +84,46 @@ class Refiner:
     def __call__(self, clips: np.ndarray, begin: np.ndarray, finished: Callable) -> rounds.Outcome:
         """Returns the best outcome for each of clips [n, num_samples] from starts [n, count, latent_dim].
 
-        `finished` is told how many clips are done; each start of a clip is as large a part of it.
+        `finished` is told how many clips are done; each start of a clip that needs others is as large a
+        part of it.
         """
         starts = begin.shape[1]
 
-        def started(count: int) -> None:
+        def started(count: int, enough: int) -> None:
             finished(count / starts)
 
-        best, own = self._from_first(clips, begin[:, 0], started)
+        def first_started(count: int, enough: int) -> None:
+            finished(enough + (count - enough) / starts)
+
+        best, own = self._from_first(clips, begin[:, 0], first_started)
         todo = np.arange(len(clips))
         if self._refine != "gauss_newton":  # the others are slow to the end: what they lack is no start
             todo = todo[~(own & (best.objective <= EXPLAINED) & (best.status == rounds.RAN_OUT))]
-        for k in range(2 * starts - 2):
-            outside = (np.abs(best.latents[todo, : self._num_bounded]) > _OUTSIDE).any(1)
-            solved = np.where(outside, _SOLVED_OUTSIDE[self._refine], _SOLVED[self._refine])
-            todo = todo[best.objective[todo] > solved]
-            # In between the starts, a best so far that left the prior gets another try from its border.
-            rows = todo if k % 2 else todo[(self._bounded(best.latents[todo]) != best.latents[todo]).any(1)]
-            if not len(rows):
-                continue
-            start = begin[rows, k // 2 + 1] if k % 2 else self._bounded(best.latents[rows])
-            # Where all starts come to the same wrong minimum, one that strays further may pass it.
-            options = _STRAYING.get(self._refine, {}) if k % 2 else {}
-            new = self._from(clips[rows], start, own[rows], started if k % 2 else None, **options)
-            before = best.objective[rows]
-            best = _combined(best, new, rows, new.objective < before)
-            if k % 2:
-                met = np.abs(new.objective - before) <= _MET * before
-                todo = todo[~met | (own[rows] & (before > EXPLAINED))]
+        # Where all starts come to the same wrong minimum, one that strays further may pass it.
+        straying = _STRAYING.get(self._refine, {})
+        for k in range(1, starts):
+            todo = todo[self._unsolved(best, todo)]
+            # A best so far that left the prior gets another try from its border.
+            bounded = self._bounded(best.latents)
+            outside = todo[(bounded[todo] != best.latents[todo]).any(1)]
+            if len(outside):
+                again = self._from(clips[outside], bounded[outside], own[outside])
+                best = _combined(best, again, outside, _lower(again.objective, best.objective[outside]))
+                todo = todo[self._unsolved(best, todo)]
+            if not len(todo):
+                break
+            before = best.objective[todo]
+            new = self._from(clips[todo], begin[todo, k], own[todo], started, **straying)
+            best = _combined(best, new, todo, _lower(new.objective, before))
+            met = np.abs(new.objective - before) <= _MET * before
+            todo = todo[~met | (own[todo] & (before > EXPLAINED))]
         return best
+
+    def _unsolved(self, outcome: rounds.Outcome, rows: np.ndarray) -> np.ndarray:
+        """Returns which of the clips want another start."""
+        outside = (np.abs(outcome.latents[rows, : self._num_bounded]) > _OUTSIDE).any(1)
+        solved = np.where(outside, _SOLVED_OUTSIDE[self._refine], _SOLVED[self._refine])
+        return ~(outcome.objective[rows] <= solved)  # NaN wants one too
 
     def _from_first(self, clips, start, finished) -> tuple[rounds.Outcome, np.ndarray]:
         """Returns the outcome of the first start, and which clips aim at the waveform."""
@@ -125,10 +136,10 @@ class Refiner:
         lost = np.flatnonzero(~(outcome.objective <= EXPLAINED))
         if len(lost):  # also a clip of the generator's own, if the start is another word
             new = self._minimize(self._synthesized, clips[lost], self._screen(clips[lost]), probe)
-            outcome = _combined(outcome, new, lost, new.objective < outcome.objective[lost])
+            outcome = _combined(outcome, new, lost, _lower(new.objective, outcome.objective[lost]))
         own = outcome.objective <= EXPLAINED
         going = own & (outcome.status == rounds.RAN_OUT) & (most > _PROBE)
-        finished(np.sum(own & ~going))
+        finished(np.sum(own & ~going), np.sum(own & ~going))
         for row in np.flatnonzero(~own):
             outcome.trace[row].clear()  # it was of another objective
         for rows, objective, begin, iterations in (
@@ -170,7 +181,12 @@ class Refiner:
     def _minimize(self, objective, clips, start, iterations, finished=None, **options) -> rounds.Outcome:
         refine = self._refine
         goal = _GOAL[refine] if "waveform" in objective.weights else 0.0
-        limits = {"max_iterations": iterations, "goal": goal, "finished": finished, **self._limits}
+        limits = {"max_iterations": iterations, "goal": goal, **self._limits}
+        if finished:
+            # Gauss-Newton gets further starts for all that is not solved, the others for what is unexplained.
+            enough = _SOLVED[refine] if refine == "gauss_newton" else EXPLAINED
+            enough = enough if "waveform" in objective.weights else -np.inf
+            limits["finished"] = lambda values: finished(len(values), np.sum(values <= enough))
         options = {**self._options, **options, **limits}
         if refine == "lbfgs" and self._backend == "scipy":
             options.pop("batch_size")
@@ -195,6 +211,11 @@ def _unrefined(objective, clips, start, batch_size: int) -> rounds.Outcome:
     return rounds.Outcome(
         start, np.concatenate(values), zeros, ones, ones * rounds.CONVERGED, seconds, [[] for _ in range(n)]
     )
+
+
+def _lower(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """Returns where an objective is lower; a number is lower than NaN."""
+    return (new < old) | (np.isnan(old) & ~np.isnan(new))
 
 
 def _combined(

@@ -42,7 +42,7 @@ def minimize(
     tolerance: float,
     goal: float = 0.0,
     batch_size: int = 64,
-    finished: Callable[[int], object] | None = None,
+    finished: Callable[[np.ndarray], object] | None = None,
     watch: Callable[[np.ndarray], object] | None = None,
 ) -> Outcome:
     """Runs a refinement on n clips from n starts.
@@ -58,7 +58,7 @@ def minimize(
       tolerance: what a member must gain to go on, as the refinement means it.
       goal: a member has converged when its objective is down to this.
       batch_size: members at work at once; bounds the memory.
-      finished: told after each round how many members are done since the last.
+      finished: told after each round the objectives of the members that are done since the last.
       watch: shown after each round the latents [b, latent_dim] of the members that were at work.
     """
     n, limits = len(start), (tf.constant([tolerance, goal], tf.float32), tf.constant(max_iterations))
@@ -87,7 +87,7 @@ def minimize(
         seconds[active] += (time.perf_counter() - began) / len(active)
         worked, active = active, [member for member in active if every.status[member] == RUNNING]
         if finished:
-            finished(len(worked) - len(active))
+            finished(every.value[[member for member in worked if every.status[member] != RUNNING]])
         if watch:
             watch(every.z[worked])
     return Outcome(every.z, every.value, every.iterations, every.evaluations, every.status, seconds, trace)

@@ -22,7 +22,7 @@ def minimize(
     max_iterations: int,
     tolerance: float = 1e-8,
     goal: float = 0.0,
-    finished: Callable[[int], object] | None = None,
+    finished: Callable[[np.ndarray], object] | None = None,
 ) -> rounds.Outcome:
     """Minimises the objective for n clips; arguments as in `lbfgs.minimize`.
 
@@ -33,7 +33,7 @@ def minimize(
     for pair in zip(clips, start):
         results.append(_minimize_one(objective, compiled, *pair, max_iterations, tolerance, goal))
         if finished:
-            finished(1)
+            finished(np.stack([results[-1][1]]))
     *arrays, traces = zip(*results)
     return rounds.Outcome(*map(np.stack, arrays), list(traces))
 
