@@ -23,7 +23,7 @@ PRIOR_STD = 1 / np.sqrt(3)  # of a component uniform on [-1, 1]
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num_clips", 64, "Synthesized clips.", 1)
-flags.DEFINE_list("iterations", ["0", "20", "60", "200", "600", "2000"], "Of L-BFGS; 0 is the encoder.")
+flags.DEFINE_list("iterations", ["0", "20", "60", "200", "600"], "Of L-BFGS; 0 is the encoder.")
 flags.DEFINE_integer("seed", 0, "Of the clips.")
 
 
