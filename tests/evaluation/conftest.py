@@ -11,7 +11,7 @@ NASTY = '<b>"five" & six</b>'
 
 def inversion(audio: np.ndarray, latents: np.ndarray, refined: bool) -> InversionResult:
     n = len(audio)
-    course = np.array([[10, 1.0], [20, 0.01], [30, 0.1]])  # the last is of a start in vain
+    course = np.array([[10, 1.0], [20, 0.1], [30, 0.01]])
     return InversionResult(
         latents=latents.astype(np.float32),
         audio=audio.astype(np.float32),

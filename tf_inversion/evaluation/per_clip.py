@@ -79,7 +79,7 @@ TRACE = ("name", "iteration", "objective")  # columns of `trace_rows`
 
 
 def trace_rows(names: Sequence[str], result: InversionResult) -> list[Row]:
-    """Returns a row for each clip and each time that its objective was looked at, from start to start."""
+    """Returns a row for each clip and each time that its objective was looked at, the best of its starts."""
     return [
         dict(zip(TRACE, (name, int(iteration), float(value))))
         for name, points in zip(names, result.trace)

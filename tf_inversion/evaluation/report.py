@@ -295,11 +295,10 @@ def _bars(values: np.ndarray, reach: float) -> str:
 
 
 def _course(points: np.ndarray) -> str:
-    """Draws the best objective so far over the iterations, its logarithm filling the height."""
+    """Draws the objective over the iterations, its logarithm filling the height."""
     if len(points) < 2:
         return ""
     iterations, values = np.asarray(points, np.float64).T
-    values = np.fmin.accumulate(values)  # each start begins anew
     level = np.log10(np.maximum(values, 1e-30))
     x = np.rint(_COLUMNS * (iterations - iterations[0]) / max(np.ptp(iterations), 1)).astype(int)
     y = np.rint(96 - 92 * (level - level.min()) / max(np.ptp(level), 1e-9)).astype(int)

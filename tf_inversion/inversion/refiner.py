@@ -221,7 +221,11 @@ def _lower(new: np.ndarray, old: np.ndarray) -> np.ndarray:
 def _combined(
     old: rounds.Outcome, new: rounds.Outcome, rows: np.ndarray, wins: np.ndarray | bool = True
 ) -> rounds.Outcome:
-    """Returns `old` with `new` at those of `rows` where it wins; what both took is added up."""
+    """Returns `old` with `new` at those of `rows` where it wins; what both took is added up.
+
+    Where `wins` tells rivals apart, the trace goes on with the best so far, since another start begins anew.
+    """
+    most = np.full(len(rows), np.inf) if wins is True else old.objective[rows]
     wins = np.broadcast_to(wins, len(rows))
     fields = {name: np.array(value) for name, value in old._asdict().items() if name != "trace"}
     for name in ("latents", "objective", "status"):
@@ -229,6 +233,6 @@ def _combined(
     for name in ("iterations", "evaluations", "seconds"):
         fields[name][rows] += getattr(new, name)
     trace = list(old.trace)
-    for row, points in zip(rows, new.trace):
-        trace[row] = trace[row] + [(old.iterations[row] + i, value) for i, value in points]
+    for row, points, best in zip(rows, new.trace, most):
+        trace[row] = trace[row] + [(old.iterations[row] + i, np.fmin(value, best)) for i, value in points]
     return rounds.Outcome(**fields, trace=trace)
