@@ -20,6 +20,7 @@ FLAGS = flags.FLAGS
 
 training_flags.define(epochs=250, output_dir="runs/inverter")
 training_flags.define_augmentation(gain_db=0.0, shift_seconds=0.0)
+flags.DEFINE_float("speed", 0.0, "Augmentation: played up to this share faster or slower.", 0.0, 0.5)
 common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "classifier")
 flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude", "real"], "Inverter's input.")
 flags.DEFINE_enum("features", "blocks", ["blocks", "authors"], "Activations in the perceptual loss.")
@@ -37,12 +38,25 @@ flags.DEFINE_float(
     "Weight of the KL divergence between the classifier's posteriors of clip and reconstruction.",
     lower_bound=0.0,
 )
+flags.DEFINE_float(
+    "posterior_temperature",
+    1.0,
+    "Of that divergence: above 1 the word goes on being learnt after the classifier hears it.",
+    lower_bound=0.1,
+)
 flags.DEFINE_float("mel_weight", 0.0, "Weight of the mean squared error of log-mel spectra.", lower_bound=0.0)
 flags.DEFINE_string("start_from", None, "A trained inverter of the same shape to start from.")
 flags.DEFINE_bool(
     "freeze_batch_norm",
     False,
     "With --start_from: normalise by the statistics of the training before, as the inverter does in use.",
+)
+flags.DEFINE_float(
+    "average_weights",
+    None,
+    "Momentum, such as 0.999, of a moving average of the weights, which is then the trained inverter.",
+    lower_bound=0.0,
+    upper_bound=1.0,
 )
 flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "How the learning rate goes.")
 flags.DEFINE_bool("synthesized_only", False, "Train on synthesized clips alone: no data set is needed.")
@@ -111,15 +125,17 @@ def main(arguments: list[str]) -> None:
             FLAGS.perceptual_weight,
             FLAGS.waveform_weight,
             FLAGS.posterior_weight,
+            FLAGS.posterior_temperature,
             FLAGS.mel_weight,
             FLAGS.features,
         ),
         batch_size=FLAGS.batch_size,
         learning_rate=learning_rate,
         seed=FLAGS.seed,
-        augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds),
+        augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds, speed=FLAGS.speed),
         strategy=strategy,
         freeze_batch_norm=FLAGS.freeze_batch_norm,
+        average_weights=FLAGS.average_weights,
     )
     training_flags.report(inverter.name, best)
 

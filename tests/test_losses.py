@@ -25,6 +25,26 @@ def test_spectral_mae():
     np.testing.assert_allclose(losses.spectral_mae(a, b), [1.5])
 
 
+def test_posterior_divergence_of_two_coins():
+    clip, other = np.log([[0.8, 0.2]]), np.log([[0.5, 0.5]])
+    np.testing.assert_allclose(losses.posterior_divergence(clip, clip, 3.0), [0.0], atol=1e-12)
+    expected = 0.8 * np.log(0.8 / 0.5) + 0.2 * np.log(0.2 / 0.5)
+    np.testing.assert_allclose(losses.posterior_divergence(clip, other), [expected])
+    # Twice as hot: the odds of 4 become 2, and 4 times the divergence.
+    expected = 4 * (2 / 3 * np.log(2 / 3 / 0.5) + 1 / 3 * np.log(1 / 3 / 0.5))
+    np.testing.assert_allclose(losses.posterior_divergence(clip, other, 2.0), [expected])
+
+
+def test_a_hot_posterior_teaches_what_the_classifier_hears_already():
+    clip, heard = tf.constant([[9.0, 0.0]]), tf.Variable([[5.0, 0.0]])
+    slopes = []
+    for temperature in (1.0, 3.0):
+        with tf.GradientTape() as tape:
+            loss = losses.posterior_divergence(clip, heard, temperature)
+        slopes.append(float(tape.gradient(loss, heard)[0, 1]))
+    assert 0 < slopes[0] < 0.01 < 0.1 < slopes[1]
+
+
 def test_mel_error_hears_levels_but_no_phases():
     # At half the level log10 magnitudes are 0.3 smaller where the sound is loud; in silence they differ more.
     noise = tf.random.stateless_normal([2, 16384], [0, 1]) * 0.1

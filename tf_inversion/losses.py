@@ -42,10 +42,18 @@ def perceptual_loss(features: Sequence[tf.Tensor], reconstructed: Sequence[tf.Te
     return tf.add_n([_mean_per_clip(difference) for difference in differences]) / len(differences)
 
 
-def posterior_divergence(logits: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
-    """Kullback-Leibler divergence of p(word | reconstruction) from p(word | clip), logits [batch, words]."""
+def posterior_divergence(
+    logits: tf.Tensor, reconstructed: tf.Tensor, temperature: float = 1.0
+) -> tf.Tensor:
+    """Kullback-Leibler divergence of p(word | reconstruction) from p(word | clip), logits [batch, words].
+
+    With a temperature T the logits are divided by T and the divergence multiplied by T^2 (Hinton et al.,
+    "Distilling the knowledge in a neural network", section 2): with T above 1 a reconstruction that is
+    just on the right side of the classifier's boundary still has something to learn.
+    """
+    logits, reconstructed = logits / temperature, reconstructed / temperature
     difference = tf.nn.log_softmax(logits) - tf.nn.log_softmax(reconstructed)
-    return tf.reduce_sum(tf.nn.softmax(logits) * difference, axis=1)
+    return temperature**2 * tf.reduce_sum(tf.nn.softmax(logits) * difference, axis=1)
 
 
 def mel_error(audio: tf.Tensor, reconstructed: tf.Tensor, sample_rate: int) -> tf.Tensor:

@@ -35,6 +35,22 @@ def test_augmentation_noise_stays_under_its_level():
     assert -50 < levels.max() < -39.5
 
 
+def test_augmentation_speed_changes_pitch_and_length():
+    audio = np.zeros([4, 16384], np.float32)
+    audio[:, :8000] = np.sin(2 * np.pi * 1000 * np.arange(8000) / 16000)
+    played = Augmentation(speed=0.1)(tf.constant(audio), tf.constant([1, 2]), 16000).numpy()
+    assert played.shape == audio.shape
+    speeds = []
+    for clip in played:
+        spectrum = np.abs(np.fft.rfft(clip))
+        speeds.append(spectrum.argmax() * 16000 / 16384 / 1000)
+        length = np.flatnonzero(np.abs(clip) > 0.05)[-1]
+        assert length == pytest.approx(8000 / speeds[-1], rel=0.01)
+        assert np.sqrt(np.mean(clip[:length] ** 2)) == pytest.approx(np.sqrt(0.5), rel=0.02)
+    assert 0.89 < min(speeds) < max(speeds) < 1.11
+    assert max(speeds) - min(speeds) > 0.01
+
+
 @pytest.fixture
 def beeps(tmp_path):
     """Two words that anything can tell apart: a low and a high tone, a folder for each."""

@@ -20,11 +20,13 @@ class Killed(Exception):
 class LineTraining:
     """Fits y = 2x + 1 by Adam; its batches are a function of the step alone."""
 
-    def __init__(self, output_dir, kill_at=None, poison_at=None, **changes):
+    def __init__(self, output_dir, kill_at=None, poison_at=None, average=None, **changes):
         self.model = keras.Sequential(
             [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")], name="line"
         )
-        self.optimizer = keras.optimizers.Adam(0.1)
+        self.optimizer = keras.optimizers.Adam(
+            0.1, **({} if average is None else {"use_ema": True, "ema_momentum": average})
+        )
         self.optimizer.build(self.model.trainable_variables)
         self.kill_at, self.poison_at = kill_at, poison_at
         self.steps_seen = []
@@ -75,12 +77,13 @@ class LineTraining:
         )
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
-    whole = LineTraining(tmp_path / "whole")
+@pytest.mark.parametrize("average", [None, 0.5])
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, average):
+    whole = LineTraining(tmp_path / "whole", average=average)
     whole.fit()
     with pytest.raises(Killed):
-        LineTraining(tmp_path / "torn", kill_at=6).fit()
-    resumed = LineTraining(tmp_path / "torn")
+        LineTraining(tmp_path / "torn", kill_at=6, average=average).fit()
+    resumed = LineTraining(tmp_path / "torn", average=average)
     assert resumed.run.resumes
     assert not dataclasses.replace(resumed.run, resume=False).resumes
     assert not loop.Run(tmp_path / "new", 1, 1, {}).resumes
@@ -102,6 +105,32 @@ def test_keeps_the_best_and_the_last(tmp_path):
     last = keras.models.load_model(tmp_path / "line_last.keras").get_weights()
     np.testing.assert_array_equal(last[0], training.model.get_weights()[0])
     assert not np.array_equal(keras.models.load_model(tmp_path / "line.keras").get_weights()[0], last[0])
+
+
+def test_the_moving_average_is_validated_and_saved(tmp_path):
+    training = LineTraining(tmp_path, average=0.75)
+    slopes, validated = [], []
+    original, validate = training.train_step, training.validate
+
+    def train_step(batch):
+        metrics = original(batch)
+        slopes.append(float(training.model.get_weights()[0][0, 0]))
+        return metrics
+
+    def noted():
+        validated.append(float(training.model.get_weights()[0][0, 0]))
+        return validate()
+
+    training.train_step, training.validate = train_step, noted
+    training.fit()
+    averages = [slopes[0]]
+    for slope in slopes[1:]:
+        averages.append(0.75 * averages[-1] + 0.25 * slope)
+    assert validated == pytest.approx(averages[3::4], rel=1e-5)
+    saved = keras.models.load_model(tmp_path / "line_last.keras").get_weights()[0]
+    assert float(saved[0, 0]) == pytest.approx(averages[-1], rel=1e-5)
+    assert float(training.model.get_weights()[0][0, 0]) == pytest.approx(slopes[-1], rel=1e-5)
+    assert abs(slopes[-1] - averages[-1]) > 0.01
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights(tmp_path):

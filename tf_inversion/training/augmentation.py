@@ -15,16 +15,21 @@ class Augmentation:
       gain_db: the level is changed by up to this many decibels, up or down.
       shift_seconds: the clip starts up to this much later.
       noise_db: white noise up to this level relative to full scale; None for no noise.
+      speed: the clip is played up to this share faster or slower, and so higher or lower: other voices.
     """
 
     gain_db: float = 0.0
     shift_seconds: float = 0.0
     noise_db: float | None = None
+    speed: float = 0.0
 
     def __call__(self, audio: tf.Tensor, seed: tf.Tensor, sample_rate: int) -> tf.Tensor:
         """Changes audio [batch, num_samples], the same way for the same seed (int [2])."""
         batch, num_samples = audio.shape
-        seeds = tf.random.split(seed, 4)
+        seeds = tf.random.split(seed, 5)
+        if self.speed:
+            factors = tf.random.stateless_uniform([batch], seeds[4], 1.0 - self.speed, 1.0 + self.speed)
+            audio = tf.map_fn(_played, (audio, factors), fn_output_signature=audio.dtype)
         gain = tf.random.stateless_uniform([batch, 1], seeds[0], -self.gain_db, self.gain_db)
         audio = audio * 10.0 ** (gain / 20.0)
         longest = int(self.shift_seconds * sample_rate)
@@ -35,3 +40,12 @@ class Augmentation:
             level = tf.random.stateless_uniform([batch, 1], seeds[2], self.noise_db - 40.0, self.noise_db)
             audio += 10.0 ** (level / 20.0) * tf.random.stateless_normal([batch, num_samples], seeds[3])
         return tf.clip_by_value(audio, -1.0, 1.0)
+
+
+def _played(clip_and_speed: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    """Resamples a clip [num_samples] by a factor, and cuts it or fills it up to its length."""
+    clip, speed = clip_and_speed
+    (num_samples,) = clip.shape
+    length = tf.cast(tf.round(num_samples / speed), tf.int32)
+    column = tf.image.resize(clip[:, tf.newaxis, tf.newaxis], [length, 1], "lanczos5", antialias=True)
+    return tf.pad(column[:num_samples, 0, 0], [[0, tf.maximum(num_samples - length, 0)]])

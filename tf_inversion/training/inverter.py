@@ -39,6 +39,7 @@ class Objective:
         error in z as the generator makes it heard.
       posterior_weight: of the divergence between the classifier's opinions of clip and reconstruction
         (`losses.posterior_divergence`), on real and synthesized clips: it keeps the word.
+      posterior_temperature: of that divergence.
       mel_weight: of the error of log-mel spectra (`losses.mel_error`), on real and synthesized clips: it
         keeps the sound from being one that only the classifier takes for the word.
       features: which activations to compare, a name in `classifier.FEATURES`.
@@ -48,6 +49,7 @@ class Objective:
     perceptual_weight: float = 1.0
     waveform_weight: float = 0.0
     posterior_weight: float = 0.0
+    posterior_temperature: float = 1.0
     mel_weight: float = 0.0
     features: str = "blocks"
 
@@ -125,7 +127,7 @@ class InverterTrainer:
                 self._classifier.features(x, self._layers) for x in (audio, reconstructed)
             )
             perceptual = losses.perceptual_loss(features, answer)
-            posterior = losses.posterior_divergence(logits, given)
+            posterior = losses.posterior_divergence(logits, given, weights.posterior_temperature)
         if weights.mel_weight:
             mel = losses.mel_error(audio, reconstructed, self._inverter.sample_rate)
         if latents is not None:
@@ -163,6 +165,7 @@ def train_inverter(
     augmentation: Augmentation | None = None,
     strategy: tf.distribute.Strategy | None = None,
     freeze_batch_norm: bool = False,
+    average_weights: float | None = None,
 ) -> loop.Metrics:
     """Trains an inverter with Adam on real and synthesized clips in turn.
 
@@ -178,6 +181,8 @@ def train_inverter(
       augmentation: of the real clips; none by default.
       strategy: where the steps run; default: one device.
       freeze_batch_norm: see `InverterTrainer`; for a trained inverter.
+      average_weights: momentum of a moving average of the weights over updates, which is what is
+        validated and saved; None for the weights themselves.
 
     Returns:
       The validation metrics of the best epoch: "loss" and its terms, and
@@ -204,7 +209,8 @@ def train_inverter(
     )
     prepare = {"batch_size": batch_size, "peak": inverter.peak, **shape}
     with strategy.scope():
-        optimizer = keras.optimizers.Adam(learning_rate)
+        average = {} if average_weights is None else {"use_ema": True, "ema_momentum": average_weights}
+        optimizer = keras.optimizers.Adam(learning_rate, **average)
         if inverter.network.get_layer("conv").compute_dtype == "float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(inverter.trainable_variables)

@@ -17,6 +17,7 @@ import shutil
 import signal
 import threading
 import time
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def fit(
     Args:
       run: the length and the place.
       model: saved as <name> (least validation loss) and <name>_last.
-      optimizer: its slots are checkpointed with the model.
+      optimizer: its slots are checkpointed with the model. If it keeps a moving average of the weights
+        (Keras' `use_ema`), that is what is validated and saved.
       batches: gives the batches from a global step on, without end.
       train_step: takes a batch, updates the model, returns metrics, "loss" among them.
       validate: metrics of the model in inference mode, "loss" among them.
@@ -120,17 +122,18 @@ def fit(
             epoch = int(state.step) // run.steps_per_epoch + 1
             started = time.monotonic()
             metrics = _train_epoch(run, epoch, iterator, train_step, state, manager, clips_per_step)
-            metrics |= {f"validation/{name}": value for name, value in validate().items()}
-            _check_finite(metrics, int(state.step))
-            for name, value in metrics.items():
-                tf.summary.scalar(name, value, step=epoch)
-            if illustrate:
-                tf.summary.experimental.set_step(epoch)
-                illustrate()
-            if metrics["validation/loss"] < float(state.best):
-                state.best.assign(metrics["validation/loss"])
-                save(model, output_dir / model.name, int(state.step))
-            save(model, output_dir / f"{model.name}_last", int(state.step))
+            with _averaged_weights(optimizer):
+                metrics |= {f"validation/{name}": value for name, value in validate().items()}
+                _check_finite(metrics, int(state.step))
+                for name, value in metrics.items():
+                    tf.summary.scalar(name, value, step=epoch)
+                if illustrate:
+                    tf.summary.experimental.set_step(epoch)
+                    illustrate()
+                if metrics["validation/loss"] < float(state.best):
+                    state.best.assign(metrics["validation/loss"])
+                    save(model, output_dir / model.name, int(state.step))
+                save(model, output_dir / f"{model.name}_last", int(state.step))
             history.append({"epoch": epoch, **metrics, "seconds": time.monotonic() - started})
             _save_checkpoint(manager, model)
             writer.flush()
@@ -161,6 +164,21 @@ def _train_epoch(run, epoch, iterator, train_step, state, manager, clips_per_ste
             if interrupted:
                 raise KeyboardInterrupt
     return {name: value / (run.steps_per_epoch - done) for name, value in sums.items()}
+
+
+@contextlib.contextmanager
+def _averaged_weights(optimizer: keras.Optimizer) -> Iterator[None]:
+    """Lends the model the moving average of its weights, if the optimizer keeps one."""
+    if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(types.SimpleNamespace(optimizer=optimizer))
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
 
 
 @contextlib.contextmanager
