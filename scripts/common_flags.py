@@ -92,7 +92,10 @@ _DEFINITIONS = {
         "'waveform+0.1*prior'; stages, as in 'log_mel:40,synthesized'. Default: the method's.",
     ),
     "tolerance": lambda: flags.DEFINE_float(
-        "tolerance", None, "Share of its objective that a clip must gain to go on. Default: the refinement's."
+        "tolerance",
+        None,
+        "Share of its objective that a clip must gain to go on. Default: the refinement's.",
+        lower_bound=0.0,
     ),
     "backend": lambda: flags.DEFINE_enum(
         "backend",
@@ -211,8 +214,11 @@ def inversion_options() -> dict:
 
 def check_methods(names: list[str]) -> tuple[bool, bool]:
     """Refuses early what `invert` would refuse; returns whether one refines, and whether one must encode."""
-    from tf_inversion.inversion.methods import choose
+    from tf_inversion.generators.adjusted import UNITS
+    from tf_inversion.inversion.methods import check_choice, choose
 
+    for name in flags.FLAGS.adjust:
+        check_choice("adjust", name, UNITS)
     parts = {name: flags.FLAGS[name].value for name in _PARTS}
     chosen = [choose(name, **parts) for name in names]
     return any(x.refine != "none" for x in chosen), any(x.needs_inverter for x in chosen)

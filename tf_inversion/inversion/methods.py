@@ -151,7 +151,7 @@ def invert(
     chosen = choose(
         method, init=init, starts=starts, refine=refine, max_iterations=max_iterations, objective=objective
     )
-    _check_choice("backend", backend, refiner.BACKENDS)
+    check_choice("backend", backend, refiner.BACKENDS)
     if tolerance is not None and not tolerance >= 0:
         raise errors.InvalidArgumentError(f"tolerance: {tolerance}; give 0 or more")
     if init_file is not None and chosen.init != "file":
@@ -162,7 +162,7 @@ def invert(
     clips, names = _clips(audio, generator)
     adjust = tuple(dict.fromkeys(adjust))
     for name in adjust:
-        _check_choice("adjust", name, adjusted.UNITS)
+        check_choice("adjust", name, adjusted.UNITS)
     adjusting = _adjusted(generator, adjust) if adjust else generator
     finite = (np.abs(clips) <= files.LOUDEST).all(1)
     if not finite.all():
@@ -210,7 +210,8 @@ def invert(
     return _result(outcome, clips, finite, adjusting, names, chosen, batch_size, error_bars, progress)
 
 
-def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raises InvalidArgumentError if an argument is none of those that there are."""
     if value not in choices:
         raise errors.InvalidArgumentError(f"{name}: {value!r} is unknown; choose from {', '.join(choices)}")
 
@@ -221,7 +222,7 @@ def choose(method: str, **overrides) -> Method:
     Raises:
       InvalidArgumentError: for an unknown name or a count under 1.
     """
-    _check_choice("method", method, METHODS)
+    check_choice("method", method, METHODS)
     chosen = dataclasses.replace(METHODS[method], **{k: v for k, v in overrides.items() if v is not None})
     if chosen.refine != METHODS[method].refine:
         chosen = dataclasses.replace(chosen, options={}, phase_free_iterations=None)
@@ -229,8 +230,8 @@ def choose(method: str, **overrides) -> Method:
         chosen = dataclasses.replace(chosen, init_alone=None)
     if overrides.get("max_iterations") is not None:
         chosen = dataclasses.replace(chosen, phase_free_iterations=None)
-    _check_choice("init", chosen.init, start_room.STARTS)
-    _check_choice("refine", chosen.refine, refiner.REFINEMENTS)
+    check_choice("init", chosen.init, start_room.STARTS)
+    check_choice("refine", chosen.refine, refiner.REFINEMENTS)
     if chosen.starts < 1:
         raise errors.InvalidArgumentError(f"starts: {chosen.starts}; give at least 1")
     if chosen.refine != "none" and chosen.max_iterations < 1:
@@ -328,7 +329,8 @@ def _result(
     status = words[spread("status", rounds.FAILED, dtype=np.int32)]
     if failed := np.sum(status[finite] == "failed"):
         _log.warning("%d of %d clips failed: the search met no number, or no way on", failed, len(finite))
-    if ran_out := np.sum(status[finite] == "ran out"):
+    ran_out = np.sum(status[finite] == "ran out")
+    if ran_out and chosen.phase_free_iterations is None:  # with it, running out is how most clips end
         _log.warning("%d of %d clips ran out of iterations", ran_out, len(finite))
     if chosen.refine == "gauss_newton" and chosen.objective == "synthesized":
         strange = np.sum(spread("objective", 0) > refiner.EXPLAINED)
