@@ -42,9 +42,7 @@ def perceptual_loss(features: Sequence[tf.Tensor], reconstructed: Sequence[tf.Te
     return tf.add_n([_mean_per_clip(difference) for difference in differences]) / len(differences)
 
 
-def posterior_divergence(
-    logits: tf.Tensor, reconstructed: tf.Tensor, temperature: float = 1.0
-) -> tf.Tensor:
+def posterior_divergence(logits: tf.Tensor, reconstructed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
     """Kullback-Leibler divergence of p(word | reconstruction) from p(word | clip), logits [batch, words].
 
     With a temperature T the logits are divided by T and the divergence multiplied by T^2 (Hinton et al.,
