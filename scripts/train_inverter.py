@@ -2,7 +2,7 @@
 
   train_inverter --data_dir=data/fsdd --epochs=250
   train_inverter --flagfile=flags/paper.flags --generator=wavegan_sc09/ --data_dir=data/sc09
-  train_inverter --flagfile=flags/digits.flags       # the embedded inverter's last part of four, see there
+  train_inverter --flagfile=flags/digits.flags       # the embedded inverter's last part of five, see there
   train_inverter --synthesized_only --steps_per_epoch=500
   train_inverter --latent_weight=0                   # reconstruction only, an auto-encoder
   train_inverter --start_from=runs/inverter/inverter.keras --output_dir=runs/finer --learning_rate=1e-4
@@ -56,7 +56,7 @@ flags.DEFINE_float(
     None,
     "Momentum, such as 0.999, of a moving average of the weights, which is then the trained inverter.",
     lower_bound=0.0,
-    upper_bound=1.0,
+    upper_bound=0.99999,
 )
 flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "How the learning rate goes.")
 flags.DEFINE_bool("synthesized_only", False, "Train on synthesized clips alone: no data set is needed.")
