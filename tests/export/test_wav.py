@@ -87,7 +87,11 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("words", "content"), [(words, c) for words in BROKEN for c in BROKEN[words]])
-def test_a_broken_item_is_named(decode, words, content):
+# By number, for a name that stays: float files hold the time of their making.
+@pytest.mark.parametrize(
+    ("words", "number"), [(words, i) for words in BROKEN for i in range(len(BROKEN[words]))]
+)
+def test_a_broken_item_is_named(decode, words, number):
+    content = BROKEN[words][number]
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"audio_bytes: item 2 .*{words}"):
         decode(tf.constant([GOOD, GOOD, content, GOOD]))
