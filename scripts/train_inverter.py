@@ -2,7 +2,7 @@
 
   train_inverter --data_dir=data/fsdd --epochs=250
   train_inverter --flagfile=flags/paper.flags --generator=wavegan_sc09/ --data_dir=data/sc09
-  train_inverter --flagfile=flags/digits.flags       # the embedded inverter's last part of five, see there
+  train_inverter --flagfile=flags/digits.flags --seed=1    # the embedded inverter's last part of five
   train_inverter --synthesized_only --steps_per_epoch=500
   train_inverter --latent_weight=0                   # reconstruction only, an auto-encoder
   train_inverter --start_from=runs/inverter/inverter.keras --output_dir=runs/finer --learning_rate=1e-4
@@ -20,7 +20,13 @@ FLAGS = flags.FLAGS
 
 training_flags.define(epochs=250, output_dir="runs/inverter")
 training_flags.define_augmentation(gain_db=0.0, shift_seconds=0.0)
-flags.DEFINE_float("speed", 0.0, "Augmentation: played up to this share faster or slower.", 0.0, 0.5)
+flags.DEFINE_float(
+    "speed",
+    0.0,
+    "Augmentation: real clips up to this share faster and higher, or slower and lower.",
+    0.0,
+    0.5,
+)
 common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "classifier")
 flags.DEFINE_enum("spectrogram", "log_magnitude", ["log_magnitude", "magnitude", "real"], "Inverter's input.")
 flags.DEFINE_enum("features", "blocks", ["blocks", "authors"], "Activations in the perceptual loss.")
@@ -41,8 +47,10 @@ flags.DEFINE_float(
 flags.DEFINE_float(
     "posterior_temperature",
     1.0,
-    "Of that divergence: above 1 the word goes on being learnt after the classifier hears it.",
+    "Of the posteriors in --posterior_weight's divergence: above 1 the word goes on being learnt after the "
+    "classifier hears it.",
     lower_bound=0.1,
+    upper_bound=100.0,
 )
 flags.DEFINE_float("mel_weight", 0.0, "Weight of the mean squared error of log-mel spectra.", lower_bound=0.0)
 flags.DEFINE_string("start_from", None, "A trained inverter of the same shape to start from.")
@@ -54,7 +62,8 @@ flags.DEFINE_bool(
 flags.DEFINE_float(
     "average_weights",
     None,
-    "Momentum, such as 0.999, of a moving average of the weights, which is then the trained inverter.",
+    "With --freeze_batch_norm: momentum per update, such as 0.999, of a moving average of the weights, which "
+    "is then the trained inverter. For trainings much longer than 1 / (1 - momentum) updates, two a step.",
     lower_bound=0.0,
     upper_bound=0.99999,
 )
@@ -84,6 +93,11 @@ def main(arguments: list[str]) -> None:
     if FLAGS.freeze_batch_norm and not FLAGS.start_from:
         raise errors.InvalidArgumentError(
             "freeze_batch_norm: a new inverter has no statistics yet; give --start_from"
+        )
+    if FLAGS.average_weights is not None and not FLAGS.freeze_batch_norm:
+        raise errors.InvalidArgumentError(
+            "average_weights: batch normalisation's statistics would not be those of the averaged weights; "
+            "give --freeze_batch_norm"
         )
     clips = {"train": None, "valid": None}
     if not FLAGS.synthesized_only:
@@ -121,13 +135,13 @@ def main(arguments: list[str]) -> None:
         clips["train"],
         clips["valid"],
         objective=Objective(
-            FLAGS.latent_weight,
-            FLAGS.perceptual_weight,
-            FLAGS.waveform_weight,
-            FLAGS.posterior_weight,
-            FLAGS.posterior_temperature,
-            FLAGS.mel_weight,
-            FLAGS.features,
+            latent_weight=FLAGS.latent_weight,
+            perceptual_weight=FLAGS.perceptual_weight,
+            waveform_weight=FLAGS.waveform_weight,
+            posterior_weight=FLAGS.posterior_weight,
+            posterior_temperature=FLAGS.posterior_temperature,
+            mel_weight=FLAGS.mel_weight,
+            features=FLAGS.features,
         ),
         batch_size=FLAGS.batch_size,
         learning_rate=learning_rate,

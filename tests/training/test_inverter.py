@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion import errors
+from tf_inversion import errors, losses
 from tf_inversion.audio.clips import ClipList
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
@@ -119,6 +119,16 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
         rel=1e-5,
     )
     assert metrics["loss"] == pytest.approx(metrics["real/loss"] + metrics["synthesized/loss"], rel=1e-5)
+
+
+def test_the_temperature_is_the_posteriors(frozen):
+    _, trainer = _trainer(frozen, Objective(posterior_weight=1.0, posterior_temperature=3.0))
+    generator, classifier = frozen
+    audio = _batch(frozen)["audio"]
+    predicted, _, _, posterior, *_ = trainer.evaluate(audio)
+    logits, given = classifier(audio, training=False), classifier(generator(predicted), training=False)
+    np.testing.assert_allclose(posterior, losses.posterior_divergence(logits, given, 3.0), rtol=1e-4)
+    assert np.any(np.abs(posterior - losses.posterior_divergence(logits, given)) > 1e-3 * posterior)
 
 
 def test_a_perfect_answer_costs_nothing(frozen):

@@ -329,8 +329,7 @@ def _result(
     status = words[spread("status", rounds.FAILED, dtype=np.int32)]
     if failed := np.sum(status[finite] == "failed"):
         _log.warning("%d of %d clips failed: the search met no number, or no way on", failed, len(finite))
-    ran_out = np.sum(status[finite] == "ran out")
-    if ran_out and chosen.phase_free_iterations is None:  # with it, running out is how most clips end
+    if ran_out := np.sum(status[finite] == "ran out"):
         _log.warning("%d of %d clips ran out of iterations", ran_out, len(finite))
     if chosen.refine == "gauss_newton" and chosen.objective == "synthesized":
         strange = np.sum(spread("objective", 0) > refiner.EXPLAINED)

@@ -182,7 +182,8 @@ def train_inverter(
       strategy: where the steps run; default: one device.
       freeze_batch_norm: see `InverterTrainer`; for a trained inverter.
       average_weights: momentum of a moving average of the weights over updates, which is what is
-        validated and saved; None for the weights themselves.
+        validated and saved, while `inverter` is left with the weights themselves; None for no average.
+        For `freeze_batch_norm`: moving statistics are those of the weights, not of their average.
 
     Returns:
       The validation metrics of the best epoch: "loss" and its terms, and
