@@ -38,7 +38,7 @@ class ClipList:
     Attributes:
       paths: their files, in the order of their names.
       labels: a class per clip, an index of `label_names`; None if unlabelled.
-      label_names: the classes; for spoken digits always zero to nine, first.
+      label_names: the classes that the folder has, in all its splits; spoken digits by value, first.
     """
 
     paths: list[str]
@@ -167,10 +167,8 @@ def _classes(names: list[str]) -> dict[str, str] | None:
 
 
 def _ordered(classes: set[str]) -> list[str]:
-    """Spoken digits by value, so that they fit every digit classifier, before the others by letter."""
-    if classes.isdisjoint(DIGITS):
-        return sorted(classes)
-    return [*DIGITS, *sorted(classes.difference(DIGITS))]
+    """Spoken digits by value before the others by letter."""
+    return [*filter(classes.__contains__, DIGITS), *sorted(classes.difference(DIGITS))]
 
 
 def _has_split_folders(names: list[str]) -> bool:
