@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_inversion import errors, paths
+from tf_inversion.batching import batches
 from tf_inversion.generators.base import Generator
 
 
@@ -26,8 +27,8 @@ def synthesize(
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Iterator[np.ndarray]:
     """Yields generator(latents) clip by clip, float32 [num_samples], made in batches."""
-    for start in progress(range(0, len(latents), batch_size)):
-        yield from generator(latents[start : start + batch_size]).numpy()
+    for (batch,) in batches(latents, batch_size=batch_size, progress=progress):
+        yield from generator(batch).numpy()
 
 
 def save_latents(

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from tf_inversion.audio.clips import SILENCE
+from tf_inversion.batching import in_batches
 from tf_inversion.networks.inverter import Inverter
 
 
@@ -32,7 +33,4 @@ def inverter_features(
     trunk = keras.Model(network.input, network.get_layer("embedding").output)
     level = np.abs(audio).max(1, keepdims=True)
     audio = np.where(level > SILENCE, audio * ((inverter.peak or 1.0) / np.maximum(level, SILENCE)), audio)
-    batches = progress(range(0, len(audio), batch_size))
-    return np.concatenate(
-        [trunk(audio[start : start + batch_size], training=False).numpy() for start in batches]
-    )
+    return in_batches(lambda x: trunk(x, training=False), audio, batch_size=batch_size, progress=progress)

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from tf_inversion import errors, paths
 from tf_inversion.applications import retrieval
 from tf_inversion.audio.layouts import DIGITS
+from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
 
 #: The classes, and the function from clips float32 [b, num_samples] to their probabilities [b, classes].
@@ -137,12 +138,12 @@ def listen(
     Returns:
       Under each name the labels [n] and their probabilities [n].
     """
-    heard = {name: [] for name in listeners}
-    for start in progress(range(0, len(latents), batch_size)):
-        audio = generator(latents[start : start + batch_size]).numpy()
-        for name, (_, probabilities) in listeners.items():
-            heard[name].append(probabilities(audio))
-    answers = {name: np.concatenate(parts) for name, parts in heard.items()}
+
+    def answer(z):
+        audio = generator(z).numpy()
+        return {name: probabilities(audio) for name, (_, probabilities) in listeners.items()}
+
+    answers = in_batches(answer, latents, batch_size=batch_size, progress=progress)
     return {name: (np.array(listeners[name][0])[p.argmax(1)], p.max(1)) for name, p in answers.items()}
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tf_inversion import losses
 from tf_inversion.audio import mel, spectrogram
+from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
 
 SOLVED_DB = -40.0
@@ -53,16 +54,9 @@ def clip_metrics(
         log_mel_l1: mean absolute difference of log10 mel magnitudes, see `audio.mel`; 1 is 20 dB.
         rms_ratio: RMS of the reconstruction over that of the clip. NaN for a silent clip.
     """
-    batches = range(0, len(clips), batch_size)
-    parts = [
-        _batch_metrics(
-            tf.constant(clips[start : start + batch_size], tf.float32),
-            tf.constant(reconstructions[start : start + batch_size], tf.float32),
-            sample_rate,
-        )
-        for start in progress(batches)
-    ]
-    return {key: np.concatenate([part[key] for part in parts]).astype(np.float64) for key in parts[0]}
+    measure = functools.partial(_batch_metrics, sample_rate=sample_rate)
+    values = in_batches(measure, clips, reconstructions, batch_size=batch_size, progress=progress)
+    return {key: value.astype(np.float64) for key, value in values.items()}
 
 
 def _batch_metrics(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> dict[str, np.ndarray]:
@@ -169,12 +163,13 @@ def latent_heard_db(
     Returns:
       float64 [n], at least -200; NaN where G(z) is silent.
     """
-    parts = []
-    for start in progress(range(0, len(latents), batch_size)):
-        z = tf.constant(latents[start : start + batch_size], tf.float32)
-        error = tf.constant(recovered[start : start + batch_size], tf.float32) - z
-        parts.append(_ratio_db(*map(_power, _tangent(generator, z, error))))
-    return np.concatenate(parts)
+    return in_batches(
+        lambda z, other: _ratio_db(*map(_power, _tangent(generator, z, other - z))),
+        latents,
+        recovered,
+        batch_size=batch_size,
+        progress=progress,
+    )
 
 
 @functools.partial(tf.function, reduce_retracing=True)
@@ -208,11 +203,8 @@ def judge_probabilities(
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> np.ndarray:
     """Returns p(word | clip) [n, classes] by a classifier audio [b, num_samples] -> logits [b, classes]."""
-    return np.concatenate(
-        [
-            tf.nn.softmax(judge(tf.constant(audio[start : start + batch_size]), training=False)).numpy()
-            for start in progress(range(0, len(audio), batch_size))
-        ]
+    return in_batches(
+        lambda x: tf.nn.softmax(judge(x, training=False)), audio, batch_size=batch_size, progress=progress
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from tf_inversion.batching import in_batches
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.evaluation.metrics import judge_probabilities, latent_correlation
 from tf_inversion.evaluation.tables import layout
@@ -68,12 +69,7 @@ def compare(
         given = judge_probabilities(judge, audio, batch_size=batch_size)
         return np.array(judge.label_names)[given.argmax(1)]
 
-    latents = np.concatenate(
-        [
-            inverter.encode(clips.audio[i : i + batch_size])
-            for i in progress(range(0, len(clips.audio), batch_size))
-        ]
-    )
+    latents = in_batches(inverter.encode, clips.audio, batch_size=batch_size, progress=progress)
     # Of each model what it is given, which output counts, how Keras answers, and the words that follow.
     tests = {
         "inverter": (clips.audio, "latents", lambda: latents, lambda z: heard(reconstruct(z))),

@@ -38,6 +38,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.batching import in_batches
 from tf_inversion.generators import base
 from tf_inversion.inversion import rounds
 from tf_inversion.inversion.objectives import Objective
@@ -200,13 +201,8 @@ def standard_deviation(
       latents: float32 [n, latent_dim], a solution.
       progress: wraps the loop over batches.
     """
-    parts = [slice(i, i + _MEMBERS) for i in range(0, len(clips), _MEMBERS)]
-    return np.concatenate(
-        [
-            _deviation(generator, tf.constant(clips[part]), tf.constant(latents[part]))
-            for part in progress(parts)
-        ]
-    )
+    deviation = functools.partial(_deviation, generator)
+    return in_batches(deviation, clips, latents, batch_size=_MEMBERS, progress=progress)
 
 
 @functools.partial(tf.function, reduce_retracing=True)

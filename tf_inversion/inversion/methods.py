@@ -22,6 +22,7 @@ import numpy as np
 from tf_inversion import errors
 from tf_inversion.audio import clips as clip_files
 from tf_inversion.audio import files
+from tf_inversion.batching import in_batches
 from tf_inversion.generators import adjusted, base, loading
 from tf_inversion.inversion import gauss_newton, objectives, refiner, result, rounds
 from tf_inversion.inversion import starts as start_room
@@ -324,8 +325,6 @@ def _result(
         return array
 
     latents = spread("latents", np.nan, (generator.latent_dim,))
-    batches = range(0, len(latents), batch_size)
-    reconstructions = [generator(latents[i : i + batch_size]).numpy() for i in batches]
     status = words[spread("status", rounds.FAILED, dtype=np.int32)]
     if failed := np.sum(status[finite] == "failed"):
         _log.warning("%d of %d clips failed: the search met no number, or no way on", failed, len(finite))
@@ -347,6 +346,7 @@ def _result(
     known = np.isfinite(latents).all(1)
     if error_bars and known.any():
         latent_std[known] = gauss_newton.standard_deviation(generator, clips[known], latents[known], progress)
+    audio = in_batches(generator, latents, batch_size=batch_size)
     traces = iter([np.reshape(points, [-1, 2]) for points in (outcome.trace if outcome else ())])
     adjustments = None
     if isinstance(generator, adjusted.Adjusted):
@@ -354,9 +354,7 @@ def _result(
         latent_std = latent_std if latent_std is None else latent_std[:, : latents.shape[1]]
     return result.InversionResult(
         latents=latents,
-        audio=np.concatenate(reconstructions)
-        if reconstructions
-        else np.zeros((0, generator.num_samples), np.float32),
+        audio=audio,
         objective=spread("objective", np.nan),
         steps=spread("iterations", 0, dtype=np.int32),
         evaluations=spread("evaluations", 0, dtype=np.int32),

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from tf_inversion.batching import in_batches
 from tf_inversion.generators import base
 from tf_inversion.inversion import adam, gauss_newton, lbfgs, objectives, rounds, scipy_backend, tfp_backend
 
@@ -202,14 +202,15 @@ class Refiner:
 
 def _unrefined(objective, clips, start, batch_size: int) -> rounds.Outcome:
     began, n = time.perf_counter(), len(clips)
-    values = []
-    for part in (slice(i, i + batch_size) for i in range(0, n, batch_size)):
-        z = tf.constant(start[part])
-        values.append(objective.value(z, objective.targets(tf.constant(clips[part]), z)).numpy())
+
+    def value(z, audio):
+        return objective.value(z, objective.targets(audio, z))
+
+    values = in_batches(value, start, clips, batch_size=batch_size)
     zeros, ones = np.zeros(n, np.int32), np.ones(n, np.int32)
     seconds = np.full(n, (time.perf_counter() - began) / n, np.float32)
     return rounds.Outcome(
-        start, np.concatenate(values), zeros, ones, ones * rounds.CONVERGED, seconds, [[] for _ in range(n)]
+        start, values, zeros, ones, ones * rounds.CONVERGED, seconds, [[] for _ in range(n)]
     )
 
 

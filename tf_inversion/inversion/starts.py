@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.audio.mel import log_mels
+from tf_inversion.batching import in_batches
 from tf_inversion.generators import base
 from tf_inversion.networks.inverter import Inverter
 
@@ -21,8 +22,7 @@ _SCREENED_FROM = 1024  # random latents, the same for all clips
 
 def encoder(audio: np.ndarray, inverter: Inverter, batch_size: int) -> np.ndarray:
     """Returns the inverter's answer for clips [n, num_samples]: float32 [n, latent_dim]."""
-    batches = range(0, len(audio), batch_size)
-    return np.concatenate([inverter.encode(tf.constant(audio[i : i + batch_size])).numpy() for i in batches])
+    return in_batches(inverter.encode, audio, batch_size=batch_size)
 
 
 def random(n: int, count: int, latent_dim: int, seed: int) -> np.ndarray:
@@ -41,14 +41,8 @@ def screened(
     """
     candidates = random(1, max(_SCREENED_FROM, count), generator.latent_dim, seed)[0]
     features = _features(generator)
-
-    def all_features(batches):
-        return tf.concat([features(x) for x in batches], 0)
-
-    made = all_features(
-        generator(candidates[i : i + batch_size]) for i in range(0, len(candidates), batch_size)
-    )
-    given = all_features(tf.constant(audio[i : i + batch_size]) for i in range(0, len(audio), batch_size))
+    made = in_batches(lambda z: features(generator(z)), candidates, batch_size=batch_size)
+    given = in_batches(features, audio, batch_size=batch_size)
     # |given - made|^2 without its constant part.
     distance = tf.reduce_sum(made**2, 1) - 2 * tf.matmul(given, made, transpose_b=True)
     return candidates[tf.math.top_k(-distance, count).indices.numpy()]
