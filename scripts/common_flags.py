@@ -39,6 +39,12 @@ _DEFINITIONS = {
     "audio_tensor": lambda: flags.DEFINE_string(
         "audio_tensor", "G_z:0", "With --original_graph: the tensor that gives the audio."
     ),
+    "latent_prior": lambda: flags.DEFINE_enum(
+        "latent_prior",
+        None,
+        ["uniform", "normal"],
+        "What the GAN draws its latents from. Default: as its file says, else uniform in [-1, 1].",
+    ),
     "inverter": lambda: flags.DEFINE_string(
         "inverter", None, "A trained inverter. Default: the embedded one."
     ),
@@ -126,6 +132,8 @@ def define(*names: str) -> None:
     """Defines the shared flags of these names for the calling command."""
     for name in names:
         _DEFINITIONS[name]()
+        if name == "audio_tensor":
+            _DEFINITIONS["latent_prior"]()
 
 
 def load_generator():
@@ -137,6 +145,7 @@ def load_generator():
         original_graph=flags.FLAGS.original_graph,
         latent_tensor=flags.FLAGS.latent_tensor,
         audio_tensor=flags.FLAGS.audio_tensor,
+        latent_prior=flags.FLAGS.latent_prior,
     )
 
 

@@ -12,11 +12,12 @@ import numpy as np
 from tf_inversion import errors, paths
 from tf_inversion.batching import batches
 from tf_inversion.generators.base import Generator
+from tf_inversion.priors import UniformPrior
 
 
 def draw_latents(num: int, latent_dim: int, seed: int) -> np.ndarray:
     """Draws latent vectors float32 [num, latent_dim], uniform in [-1, 1] (paper, section 3.2.1)."""
-    return np.random.default_rng(seed).uniform(-1, 1, (num, latent_dim)).astype(np.float32)
+    return UniformPrior().sample(num, latent_dim, seed)
 
 
 def synthesize(

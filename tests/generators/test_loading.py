@@ -221,3 +221,14 @@ def test_own_class_loads_by_name_and_from_its_keras_file(tmp_path, monkeypatch):
     for name, message in {"NoGenerator": "derive the class", "Missing": "Missing"}.items():
         with pytest.raises(errors.ModelFileError, match=f"my_sines:{name}: .*{message}"):
             load_generator(f"my_sines:{name}")
+
+
+def test_prior_is_uniform_unless_the_file_or_the_caller_says_otherwise(flat_folder, tmp_path):
+    assert load_generator(flat_folder).prior.name == "uniform"
+    generator = load_generator(flat_folder, latent_prior="normal")
+    assert generator.prior.name == "normal"
+    generator.to_model().save(tmp_path / "normal.keras")
+    assert load_generator(tmp_path / "normal.keras").prior.name == "normal"
+    assert load_generator(tmp_path / "normal.keras", latent_prior="uniform").prior.name == "uniform"
+    with pytest.raises(errors.InvalidArgumentError, match="latent_prior: 'cauchy'"):
+        load_generator(flat_folder, latent_prior="cauchy")

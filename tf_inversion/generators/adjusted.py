@@ -30,6 +30,7 @@ class Adjusted(Generator):
             latent_dim=generator.latent_dim + len(adjustments),
             num_samples=generator.num_samples,
             sample_rate=generator.sample_rate,
+            latent_prior=generator.prior.name,
             dtype="float32",
         )
         self.generator, self.adjustments = generator, tuple(adjustments)

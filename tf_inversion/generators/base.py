@@ -1,4 +1,4 @@
-"""The face that every generator shows to the rest of the package."""
+"""The interface that every generator shows to the rest of the package."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.generators import checkpoint
+from tf_inversion.priors import PRIORS
 
 
 class Generator(keras.layers.Layer):
@@ -24,7 +25,14 @@ class Generator(keras.layers.Layer):
     """
 
     def __init__(
-        self, *, latent_dim: int, num_samples: int, num_channels: int = 1, sample_rate: int = 16000, **kwargs
+        self,
+        *,
+        latent_dim: int,
+        num_samples: int,
+        num_channels: int = 1,
+        sample_rate: int = 16000,
+        latent_prior: str = "uniform",
+        **kwargs,
     ):
         """Makes the layer.
 
@@ -33,6 +41,7 @@ class Generator(keras.layers.Layer):
           num_samples: length of the audio in samples.
           num_channels: channels of the audio.
           sample_rate: of the audio, in Hz. It changes no value, only what files are labelled with.
+          latent_prior: what latent vectors were drawn from in training, a name in `priors.PRIORS`.
           **kwargs: of keras.layers.Layer.
         """
         super().__init__(**{"trainable": False, **kwargs})
@@ -40,6 +49,7 @@ class Generator(keras.layers.Layer):
         self.num_samples = num_samples
         self.num_channels = num_channels
         self.sample_rate = sample_rate
+        self.prior = PRIORS[latent_prior]
 
     def compute_output_spec(self, z) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(z.shape), dtype="float32")

@@ -1,4 +1,4 @@
-"""load_generator: one door for every format of generator."""
+"""load_generator: one entry point for every format of generator."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf_inversion import errors, paths
 from tf_inversion.generators import base, checkpoint, metagraph, official
+from tf_inversion.priors import PRIORS
 
 _CLASS = re.compile(r"[\w.]+:\w+")
 
@@ -24,6 +25,7 @@ def load_generator(
     latent_tensor: str = "z:0",
     audio_tensor: str = "G_z:0",
     sample_rate: int | None = None,
+    latent_prior: str | None = None,
 ) -> base.Generator:
     """Returns the frozen generator at `path`, a layer from latent vectors to audio.
 
@@ -32,17 +34,24 @@ def load_generator(
         prefix of one checkpoint in it (of several steps the newest counts); a
         `.keras` file or a SavedModel folder from latent vectors to audio;
         `module:Class`, a class of your own derived from Generator that can be
-        made without arguments; None: the embedded generator.
+        made without arguments; None: the pretrained generator.
       original_graph: run the graph that was trained instead of the Keras
         port. Serves other GANs of TensorFlow 1 too.
       latent_tensor: where latent vectors enter the original graph.
       audio_tensor: where audio leaves it.
       sample_rate: of the audio, in Hz; None: as the files say, else 16,000.
+      latent_prior: what latent vectors were drawn from in training, "uniform" (in [-1, 1]) or "normal";
+        None: as the files say, else uniform.
 
     Raises:
+      InvalidArgumentError: if there is no such prior.
       ModelFileError: if nothing is there, its format is unknown, or a file is
         damaged, incomplete or of another kind of model.
     """
+    if latent_prior not in (None, *PRIORS):
+        raise errors.InvalidArgumentError(
+            f"latent_prior: {latent_prior!r} is unknown; choose from {', '.join(PRIORS)}"
+        )
     if path is None:
         path = paths.embedded("generator")
     if original_graph:
@@ -59,6 +68,8 @@ def load_generator(
         generator = official.load_official(_checkpoint_at(Path(path)))
     if sample_rate is not None:
         generator.sample_rate = sample_rate
+    if latent_prior is not None:
+        generator.prior = PRIORS[latent_prior]
     return generator
 
 

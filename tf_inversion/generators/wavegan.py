@@ -95,20 +95,18 @@ def build_network(config: WaveGANConfig, dtype=None) -> keras.Model:
 class WaveGAN(base.Generator):
     """A frozen WaveGAN generator, saved in `.keras` files and SavedModels like any layer."""
 
-    def __init__(self, config: WaveGANConfig | dict, *, sample_rate: int = 16000, **kwargs):
+    def __init__(self, config: WaveGANConfig | dict, **kwargs):
         """Makes a generator with random weights; set them through `.network`.
 
         Args:
           config: what to build, as WaveGANConfig or its fields in a dict.
-          sample_rate: of the audio, in Hz.
-          **kwargs: of keras.layers.Layer.
+          **kwargs: sample_rate and latent_prior, see `base.Generator`; and those of keras.layers.Layer.
         """
         config = config if isinstance(config, WaveGANConfig) else WaveGANConfig(**config)
         super().__init__(
             latent_dim=config.latent_dim,
             num_samples=config.slice_len,
             num_channels=1 if config.post_filter_len else config.num_channels,
-            sample_rate=sample_rate,
             **kwargs,
         )
         self.config = config
@@ -119,8 +117,8 @@ class WaveGAN(base.Generator):
         return self._as_audio(self.network(z, training=False))
 
     def get_config(self) -> dict:
-        config = dataclasses.asdict(self.config)
-        return {**super().get_config(), "config": config, "sample_rate": self.sample_rate}
+        own = {"config": dataclasses.asdict(self.config), "sample_rate": self.sample_rate}
+        return {**super().get_config(), **own, "latent_prior": self.prior.name}
 
 
 @keras.saving.register_keras_serializable("tf_inversion")
