@@ -3,11 +3,13 @@
 # from clips to latent vectors and back to sound, and the paper's two tables.
 #   bash scripts/demo.sh                  FSDD's test clips, or the ten bundled ones if offline
 #   bash scripts/demo.sh clips/ a.wav     your own clips (brought to the models' level)
+#   bash scripts/demo.sh --latest ...     with the newest TensorFlow
 set -euo pipefail
-given=()
+stack= given=()
+if [ "${1:-}" = --latest ]; then stack=$1; shift; fi
 for path in "$@"; do given+=("$(realpath -- "$path")"); done
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-enter_environment .venv -r requirements.lock
+enter_environment "$stack"
 
 if [ ${#given[@]} -gt 0 ]; then
   clips=("${given[@]}") data=()
@@ -23,7 +25,7 @@ echo "== Inverting ${#clips[@]} clip(s) or folder(s)"
 invert_audio --peak=0.9 --output_dir=out/demo/inversion "${clips[@]}" || status=$?
 echo "== Evaluating on a small sample"
 evaluate_inversion --flagfile=flags/digits.flags --methods=encoder --num_clips=30 --seeds=1 \
-  --output_dir=out/demo/evaluation "${data[@]}"
+  --output_dir=out/demo/evaluation ${data[@]+"${data[@]}"}
 echo "== Where things are"
 echo "latents          out/demo/inversion/latents.npz"
 echo "reconstructions  out/demo/inversion/reconstructions/"

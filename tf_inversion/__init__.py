@@ -11,7 +11,7 @@ TensorFlow starts only when work does.
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "Generator": "tf_inversion.generators.base",
