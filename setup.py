@@ -65,6 +65,7 @@ setuptools.setup(
         "tensorboard",
         "tensorflow>=2.17.1",
         "tensorflow-probability>=0.24",
+        "tensorflow-serving-api>=2.17.1",  # the requests that an exported model is warmed up with
         "tf-keras>=2.17",  # TensorFlow Probability imports it
         "tqdm",
     ],
@@ -88,7 +89,6 @@ setuptools.setup(
             "pytest-xdist",
             "ruff",
             "selenium",
-            "tensorflow-serving-api",
             GRADIO,
         ],
     },

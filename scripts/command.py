@@ -33,6 +33,7 @@ def runner(
 
     def run(argv: list[str] | None = None) -> int:
         argv = sys.argv if argv is None else argv
+        flag_values.unparse_flags()  # of an earlier run in this process
         _register(argv[0], flag_values)
         if _HELP & set(argv[1:]):
             print(_help(argv[0], doc, flag_values))

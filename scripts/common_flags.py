@@ -6,6 +6,7 @@ that --help lists no flag that the command does not read.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import os
@@ -16,63 +17,34 @@ from pathlib import Path
 from absl import flags
 
 from tf_inversion import errors
+from tf_inversion.models import ModelBundle, ModelSettings
+from tf_inversion.scripts import settings_flags
+from tf_inversion.settings import Settings, setting
 
 _log = logging.getLogger(__name__)
 
-_DEFINITIONS = {
-    "data_dir": lambda: flags.DEFINE_string(
-        "data_dir", None, "Folder of clips: SC09, Speech Commands, FSDD, a folder per class, or plain files."
-    ),
-    "output_dir": lambda: flags.DEFINE_string("output_dir", None, "Folder to write to, made if absent."),
-    "generator": lambda: flags.DEFINE_string(
-        "generator",
-        None,
-        "The GAN: a WaveGAN checkpoint (folder or prefix), a .keras file or a SavedModel from z to audio, "
-        "or 'module:Class'. Default: the embedded one.",
-    ),
-    "original_graph": lambda: flags.DEFINE_bool(
-        "original_graph", False, "Run the checkpoint's own graph (infer.meta) instead of the Keras port."
-    ),
-    "latent_tensor": lambda: flags.DEFINE_string(
-        "latent_tensor", "z:0", "With --original_graph: the tensor that takes the latents."
-    ),
-    "audio_tensor": lambda: flags.DEFINE_string(
-        "audio_tensor", "G_z:0", "With --original_graph: the tensor that gives the audio."
-    ),
-    "latent_prior": lambda: flags.DEFINE_enum(
-        "latent_prior",
-        None,
-        ["uniform", "normal"],
-        "What the GAN draws its latents from. Default: as its file says, else uniform in [-1, 1].",
-    ),
-    "inverter": lambda: flags.DEFINE_string(
-        "inverter", None, "A trained inverter. Default: the embedded one."
-    ),
-    "classifier": lambda: flags.DEFINE_string(
-        "classifier", None, "The classifier of the perceptual loss. Default: the embedded one."
-    ),
-    "judge": lambda: flags.DEFINE_string(
-        "judge",
-        None,
-        "A classifier that no loss has seen, for accuracy and inception score; the official WaveGAN score "
-        "model loads too. Default: the embedded one.",
-    ),
-    "peak": lambda: flags.DEFINE_float(
-        "peak",
+
+@dataclasses.dataclass(frozen=True)
+class CommonSettings(Settings):
+    """What several commands are told; each names those that it wants in `define`."""
+
+    data_dir: str | None = setting(
+        None, "Folder of clips: SC09, Speech Commands, FSDD, a folder per class, or plain files."
+    )
+    output_dir: str | None = setting(None, "Folder to write to, made if absent.", shapes_result=False)
+    peak: float | None = setting(
         None,
         "Scale each clip to this peak level; 0 leaves the level as it is. Default: for the clips of a data "
         "set what the inverter was trained with, for single files 0.",
-        lower_bound=0.0,
-        upper_bound=1.0,
-    ),
-    "seed": lambda: flags.DEFINE_integer(
-        "seed",
-        0,
-        "Seed of everything random: same seed, same result.",
-        lower_bound=0,
-        upper_bound=2**32 - 1,
-    ),
-    "batch_size": lambda: flags.DEFINE_integer("batch_size", 64, "Clips per batch.", lower_bound=1),
+        lower=0.0,
+        upper=1.0,
+    )
+    seed: int = setting(0, "Seed of everything random: same seed, same result.", lower=0, upper=2**32 - 1)
+    batch_size: int = setting(64, "Clips per batch.", lower=1)
+    quiet: bool = setting(False, "Tell nothing of the progress.", shapes_result=False)
+
+
+_DEFINITIONS = {
     "init": lambda: flags.DEFINE_enum(
         "init",
         None,
@@ -112,7 +84,6 @@ _DEFINITIONS = {
     "adjust": lambda: flags.DEFINE_list(
         "adjust", [], "What is recovered with the latents, since a recording may change it: gain, shift."
     ),
-    "quiet": lambda: flags.DEFINE_bool("quiet", False, "Tell nothing of the progress."),
 }
 
 
@@ -128,12 +99,24 @@ _PARTS = INVERSION[:5]  # of a method
 _SHAPE = ("num_samples", "sample_rate")
 
 
-def define(*names: str) -> None:
-    """Defines the shared flags of these names for the calling command."""
+def define(flag_values: flags.FlagValues | str, *names: str, **defaults: object) -> None:
+    """Defines shared flags for a command: fields of `CommonSettings`.
+
+    Args:
+      flag_values: the command's flags; absl's global ones if left out.
+      *names: of the flags.
+      **defaults: those of the command, where they are others.
+    """
+    if isinstance(flag_values, str):
+        flag_values, names = flags.FLAGS, (flag_values, *names)
+    for cls in (CommonSettings, ModelSettings):
+        others = [field.name for field in dataclasses.fields(cls) if field.name not in names]
+        if "generator" in names and "latent_prior" in others:
+            others.remove("latent_prior")
+        settings_flags.define(cls, flag_values, without=tuple(others), **defaults)
     for name in names:
-        _DEFINITIONS[name]()
-        if name == "audio_tensor":
-            _DEFINITIONS["latent_prior"]()
+        if name in _DEFINITIONS:
+            _DEFINITIONS[name]()
 
 
 def load_generator():
@@ -233,31 +216,35 @@ def check_methods(names: list[str]) -> tuple[bool, bool]:
     return any(x.refine != "none" for x in chosen), any(x.needs_inverter for x in chosen)
 
 
-def output_dir() -> Path:
+def output_dir(flag_values: flags.FlagValues = flags.FLAGS) -> Path:
     """Returns --output_dir, refusing early what can't be a folder to write to."""
-    if not flags.FLAGS.output_dir:
+    if not flag_values.output_dir:
         raise errors.InvalidArgumentError("--output_dir: is empty; name a folder")
-    folder = Path(flags.FLAGS.output_dir)
+    folder = Path(flag_values.output_dir)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise errors.InvalidArgumentError(f"--output_dir={folder}: {existing} is no folder to write to")
     return folder
 
 
-def provenance(**more: object) -> dict[str, str]:
-    """Returns what is needed to run the command again: its line, the versions, the models, the seed."""
+def provenance(models: ModelBundle | None = None, **more: object) -> dict[str, str]:
+    """Returns what is needed to run the command again: its line, the versions, the models, and more."""
     import keras
     import tensorflow as tf
 
     from tf_inversion import __version__
 
-    models = ("generator", "inverter", "classifier", "judge")
+    if models is None:
+        names = ("generator", "inverter", "classifier", "judge")
+        sources = {name: flags.FLAGS[name].value or "embedded" for name in names}
+        sources["seed"] = str(flags.FLAGS.seed)
+    else:
+        sources = models.sources
     return {
         # The name of a file need not be text.
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]).encode(errors="replace").decode(),
         "versions": f"tf-inversion {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}",
-        **{name: flags.FLAGS[name].value or "embedded" for name in models},
-        "seed": str(flags.FLAGS.seed),
+        **sources,
         **{name: str(value) for name, value in more.items()},
     }
 
@@ -267,7 +254,7 @@ def absent(**models) -> dict[str, str]:
     return {name: "none" for name, model in models.items() if model is None}
 
 
-def progress(text: str | None = None, **options):
+def progress(flag_values: flags.FlagValues | str | None = None, text: str | None = None, **options):
     """Returns tqdm with these options, for loops that tell how far they are unless --quiet.
 
     On a terminal it is a bar, by default gone at its end; elsewhere lines.
@@ -276,5 +263,7 @@ def progress(text: str | None = None, **options):
 
     from tf_inversion.scripts.lines import Lines
 
+    if not isinstance(flag_values, flags.FlagValues):
+        flag_values, text = flags.FLAGS, flag_values
     bar = tqdm if sys.stderr.isatty() else Lines
-    return functools.partial(bar, **{"desc": text, "leave": False, "disable": flags.FLAGS.quiet, **options})
+    return functools.partial(bar, **{"desc": text, "leave": False, "disable": flag_values.quiet, **options})

@@ -1,6 +1,6 @@
 """Exports inverter, generator and classifier as one SavedModel for TensorFlow Serving.
 
-  export_inverter                                    # the embedded models, to serving/inverter/1
+  export_inverter                                    # the pretrained models, to serving/inverter/1
   export_inverter --output_dir=serving/sc09 --generator=wavegan_sc09/ --inverter=runs/inverter/inverter.keras
   export_inverter --version=20
 
@@ -15,21 +15,25 @@ from __future__ import annotations
 
 from absl import flags, logging
 
-from tf_inversion.scripts import command, common_flags
+from tf_inversion.models import ModelBundle, ModelSettings
+from tf_inversion.scripts import command, common_flags, settings_flags
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 
-common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier")
-common_flags.define("output_dir", "quiet")
-FLAGS.set_default("output_dir", "serving/inverter")
+settings_flags.define(ModelSettings, FLAGS, without=("judge",))
+common_flags.define(FLAGS, "output_dir", "quiet", output_dir="serving/inverter")
 flags.DEFINE_integer(
-    "version", None, "Number of the version. Default: the one after the last.", lower_bound=1
+    "version",
+    None,
+    "Number of the version. Default: the one after the last.",
+    lower_bound=1,
+    flag_values=FLAGS,
 )
 
 
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
-    folder = common_flags.output_dir()
+    folder = common_flags.output_dir(FLAGS)
 
     from tf_inversion.export import versions
 
@@ -38,13 +42,13 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.export import saved_model
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of each file that it saves
-    generator = common_flags.load_generator()
-    inverter = common_flags.load_inverter(generator)
-    classifier = common_flags.load_classifier(generator)
-    progress = common_flags.progress("tracing")
-    written = saved_model.export(folder, inverter, generator, classifier, FLAGS.version, progress)
+    models = ModelBundle.load(
+        settings_flags.read(ModelSettings, FLAGS), needs=("inverter", "classifier"), wants=()
+    )
+    progress = common_flags.progress(FLAGS, "tracing")
+    written = saved_model.export(folder, models, FLAGS.version, progress)
     size = sum(path.stat().st_size for path in written.rglob("*") if path.is_file())
     print(f"{written}: {size / 1e6:.1f} MB; signatures in metadata.json")
 
 
-run = command.runner(main, __doc__)
+run = command.runner(main, __doc__, FLAGS)

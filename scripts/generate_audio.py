@@ -1,6 +1,6 @@
 """Draws latent vectors and writes the clips that the generator makes of them.
 
-  generate_audio                                     # ten clips of the embedded generator
+  generate_audio                                     # ten clips of the pretrained generator
   generate_audio --num=1000 --seed=7 --output_dir=out/thousand
   generate_audio --generator=wavegan_sc09/ --subtype=PCM_16
 
@@ -11,28 +11,30 @@ Clips of an earlier run in OUTPUT_DIR are removed, files of others are not.
 
 from absl import flags
 
-from tf_inversion.scripts import command, common_flags
+from tf_inversion.models import ModelBundle, ModelSettings
+from tf_inversion.scripts import command, common_flags, settings_flags
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 
-common_flags.define("generator", "original_graph", "latent_tensor", "audio_tensor")
-common_flags.define("output_dir", "seed", "batch_size", "quiet")
-FLAGS.set_default("output_dir", "out/generated")
-flags.DEFINE_integer("num", 10, "How many clips.", lower_bound=1)
-flags.DEFINE_enum("subtype", "FLOAT", ["FLOAT", "PCM_16", "PCM_24"], "Sample format of the WAV files.")
+settings_flags.define(ModelSettings, FLAGS, without=("inverter", "classifier", "judge"))
+common_flags.define(FLAGS, "output_dir", "seed", "batch_size", "quiet", output_dir="out/generated")
+flags.DEFINE_integer("num", 10, "How many clips.", lower_bound=1, flag_values=FLAGS)
+flags.DEFINE_enum(
+    "subtype", "FLOAT", ["FLOAT", "PCM_16", "PCM_24"], "Sample format of the WAV files.", flag_values=FLAGS
+)
 
 
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
-    folder = common_flags.output_dir()
+    folder = common_flags.output_dir(FLAGS)
 
     from tf_inversion.audio.files import write_audio
-    from tf_inversion.latents import draw_latents, remove_earlier, save_latents, synthesize
+    from tf_inversion.latents import remove_earlier, save_latents, synthesize
 
-    generator = common_flags.load_generator()
-    latents = draw_latents(FLAGS.num, generator.latent_dim, FLAGS.seed)
+    generator = ModelBundle.load(settings_flags.read(ModelSettings, FLAGS), needs=(), wants=()).generator
+    latents = generator.draw_latents(FLAGS.num, FLAGS.seed)
     names = [f"synthesized_{index:05d}" for index in range(FLAGS.num)]
-    progress = common_flags.progress("generating")
+    progress = common_flags.progress(FLAGS, "generating")
     clips = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
     for name, clip in zip(names, clips):
         write_audio(folder / f"{name}.wav", clip, generator.sample_rate, FLAGS.subtype)
@@ -42,4 +44,4 @@ def main(arguments: list[str]) -> None:
     print(f"latents: {folder / 'latents.npz'}")
 
 
-run = command.runner(main, __doc__)
+run = command.runner(main, __doc__, FLAGS)

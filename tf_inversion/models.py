@@ -145,6 +145,12 @@ class ModelBundle:
             return _pretrained()
         return models if isinstance(models, cls) else cls(models)
 
+    def require(self, *names: str) -> None:
+        """Raises an InvalidArgumentError unless all models of these names are there."""
+        for name in names:
+            if getattr(self, name) is None:
+                raise errors.InvalidArgumentError(f"models: {name} is missing; load it with the generator")
+
     def with_inverter(self) -> ModelBundle:
         """Returns the bundle with an inverter: its own, or the pretrained one.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -20,10 +21,12 @@ class Prior:
     Attributes:
       name: its name in `PRIORS`.
       precision: 1 / variance of a component.
+      bounds: of a component; None if it has none.
     """
 
-    name = ""
-    precision = 1.0
+    name: ClassVar[str]
+    precision: ClassVar[float]
+    bounds: ClassVar[tuple[float, float] | None] = None
 
     def sample(self, num: int, latent_dim: int, seed: int | Sequence[int]) -> np.ndarray:
         """Draws latents float32 [num, latent_dim] by NumPy."""
@@ -60,6 +63,7 @@ class UniformPrior(Prior):
 
     name = "uniform"
     precision = 3.0
+    bounds = (-1, 1)
 
     def sample(self, num: int, latent_dim: int, seed: int | Sequence[int]) -> np.ndarray:
         return np.random.default_rng(seed).uniform(-1, 1, (num, latent_dim)).astype(np.float32)

@@ -14,12 +14,12 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from tf_inversion import errors, invert, load_classifier, load_generator, load_inverter
+from tf_inversion import errors, invert
 from tf_inversion.audio.clips import load_clips
 from tf_inversion.evaluation.metrics import clip_metrics
 from tf_inversion.export import saved_model
 from tf_inversion.inversion import objectives
-from tf_inversion.latents import draw_latents
+from tf_inversion.models import ModelBundle
 from tf_inversion.paths import embedded
 
 BATCHES = (1, 7, 64)
@@ -66,12 +66,12 @@ except ImportError:
 
 @pytest.fixture(scope="module")
 def models():
-    return load_inverter(), load_generator(), load_classifier()
+    return ModelBundle.load(needs=("inverter", "classifier"), wants=())
 
 
 @pytest.fixture(scope="module")
 def exported(models, tmp_path_factory):
-    return saved_model.export(tmp_path_factory.mktemp("serving") / "inverter", *models)
+    return saved_model.export(tmp_path_factory.mktemp("serving") / "inverter", models)
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +84,8 @@ def clips(models):
     """Ten bundled recordings, the same played earlier and later, and synthesized clips: 64."""
     speech = load_clips(SPEECH).audio
     shifted = [np.roll(speech, shift, 1) for shift in (-700, 900)]
-    latents = draw_latents(64 - 3 * len(speech), models[1].latent_dim, seed=3)
-    return np.concatenate([speech, *shifted, models[1](latents).numpy()])
+    latents = models.generator.draw_latents(64 - 3 * len(speech), seed=3)
+    return np.concatenate([speech, *shifted, models.generator(latents).numpy()])
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def answers(models, exported, clips, tmp_path_factory):
     """Every signature's outputs for batches of each size, computed in a process without this package."""
     folder = tmp_path_factory.mktemp("elsewhere")
     given = {}
-    latents = draw_latents(max(BATCHES), models[1].latent_dim, seed=4)
+    latents = models.generator.draw_latents(max(BATCHES), seed=4)
     files = [SPEECH[i % len(SPEECH)].read_bytes() for i in range(max(BATCHES))]
     for size in BATCHES:
         for signature, (names, _) in SIGNATURES.items():
@@ -112,7 +112,7 @@ def answers(models, exported, clips, tmp_path_factory):
 
 
 def reconstructed(audio, models):
-    inverter, generator, _ = models
+    inverter, generator = models.inverter, models.generator
     latents = inverter.encode(tf.constant(audio)).numpy()
     made = generator(latents).numpy()
     metrics = clip_metrics(audio, made, generator.sample_rate)
@@ -122,7 +122,7 @@ def reconstructed(audio, models):
 @pytest.fixture(scope="module")
 def expected(models, clips):
     """Every signature's outputs for the largest batch, by Python; those of `refine` for each size."""
-    inverter, generator, classifier = models
+    inverter, generator, classifier = models.inverter, models.generator, models.classifier
     size = max(BATCHES)
     latents = {"latents": inverter.encode(tf.constant(clips)).numpy()}
     logits = classifier(clips).numpy()
@@ -136,7 +136,7 @@ def expected(models, clips):
         "invert": latents,
         "reconstruct": reconstructed(clips, models),
         "invert_wav": reconstructed(load_clips([SPEECH[i % len(SPEECH)] for i in range(size)]).audio, models),
-        "generate": {"audio": generator(draw_latents(size, generator.latent_dim, seed=4)).numpy()},
+        "generate": {"audio": generator(generator.draw_latents(size, seed=4)).numpy()},
         "classify": {"logits": logits, "probabilities": tf.nn.softmax(logits).numpy()},
         **{("refine", n): {"latents": x.latents, "audio": x.audio} for n, x in hybrids.items()},
     }
@@ -157,7 +157,7 @@ def test_equals_python_where_this_package_is_not(answers, expected, signature, s
 
 def test_refine_comes_as_far_as_the_hybrid(loaded, models, clips):
     """L-BFGS blows rounding errors up: after a few steps objectives can be compared, but not latents."""
-    inverter, generator, classifier = models
+    inverter, generator, classifier = models.inverter, models.generator, models.classifier
     audio = clips[[0, 1, 2, 40]]
     options = {"inverter": inverter, "classifier": classifier, "objective": "real", "starts": 1}
     start = invert(audio, generator, init="encoder", refine="none", **options).objective
@@ -177,7 +177,7 @@ def test_nothing_is_trainable(loaded):
 
 
 def test_metadata(exported, models, loaded):
-    inverter, generator, classifier = models
+    inverter, generator, classifier = models.inverter, models.generator, models.classifier
     told = json.loads((exported / "metadata.json").read_text())
     assert {
         name: (set(signature["inputs"]), set(signature["outputs"]))
@@ -193,7 +193,7 @@ def test_metadata(exported, models, loaded):
             assert signature["outputs"][field] == {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
             assert spec.shape[0] is None
     assert told["signatures"]["invert"]["inputs"]["audio"]["shape"] == [None, generator.num_samples]
-    assert told["latent_dim"] == generator.latent_dim
+    assert (told["latent_dim"], told["latent_prior"]) == (generator.latent_dim, "uniform")
     assert told["sample_rate"] == generator.sample_rate
     assert told["labels"] == list(classifier.label_names)
     assert told["spectrogram"]["kind"] == inverter.get_config()["spectrogram"]
@@ -272,19 +272,19 @@ def test_bad_inputs_are_named(loaded, signature, inputs, words):
 def test_a_version_that_is_there_stays_as_it_is(exported, models):
     before = {path: path.stat().st_mtime_ns for path in exported.parent.rglob("*")}
     with pytest.raises(errors.InvalidArgumentError, match="version 1 is there already"):
-        saved_model.export(exported.parent, *models, version=1)
+        saved_model.export(exported.parent, models, version=1)
     assert {path: path.stat().st_mtime_ns for path in exported.parent.rglob("*")} == before
 
 
 def test_a_full_disk_leaves_nothing(models, monkeypatch, tmp_path):
     build = saved_model.signatures.build
-    quick = lambda *models: {"invert": build(*models)["invert"]}  # noqa: E731
+    quick = lambda models: {"invert": build(models)["invert"]}  # noqa: E731
     monkeypatch.setattr(saved_model.signatures, "build", quick)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(OSError, match=r"inverter/1: can't be written \("):
-            saved_model.export(tmp_path / "inverter", *models)
+            saved_model.export(tmp_path / "inverter", models)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list((tmp_path / "inverter").iterdir()) == []
@@ -323,7 +323,7 @@ def test_a_server_answers_by_grpc_and_rest(server, models, clips):
     import grpc
     from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-    expected = models[0].encode(tf.constant(clips[:1]))
+    expected = models.inverter.encode(tf.constant(clips[:1]))
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = "inverter", "invert"
     request.inputs["audio"].CopyFrom(tf.make_tensor_proto(clips[:1]))

@@ -1,8 +1,14 @@
-"""Runs the installed commands, on models that are small and untrained."""
+"""Runs commands, on models that are small and untrained."""
 
+import contextlib
+import importlib
+import io
+import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -12,20 +18,53 @@ import soundfile
 
 @pytest.fixture(scope="session")
 def command():
-    """Returns a function that runs a command as a user does, in a folder."""
+    """Returns a function that runs a command in this process, in a folder, and leaves no trace here."""
 
     def run(name: str, *arguments, cwd: Path) -> subprocess.CompletedProcess:
-        program = Path(sys.executable).parent / name
-        return subprocess.run(
-            [program, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+        argv = [name, *map(str, arguments)]
+        spec = importlib.util.find_spec(f"tf_inversion.scripts.{name}")
+        if "flags.FlagValues()" not in Path(spec.origin).read_text():
+            return run_process(argv, cwd)
+        module, root, before, imported = (
+            importlib.import_module(spec.name),
+            logging.getLogger(),
+            Path.cwd(),
+            {*sys.modules},
         )
+        out, err = io.StringIO(), io.StringIO()
+        os.chdir(cwd)
+        try:
+            with (
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+                mock.patch.object(sys, "argv", argv),
+                mock.patch.object(root, "handlers", []),
+                mock.patch.dict(os.environ),
+            ):
+                code = module.run()
+        finally:
+            os.chdir(before)
+            root.setLevel(logging.WARNING)
+            for other in {*sys.modules} - imported:
+                # Of a generator class in the folder: another test may have one of the same name.
+                if str(getattr(sys.modules[other], "__file__", "")).startswith(str(cwd)):
+                    del sys.modules[other]
+        return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
     return run
 
 
+def run_process(argv: list[str], cwd: Path) -> subprocess.CompletedProcess:
+    """Runs an installed command as a user does."""
+    program = Path(sys.executable).parent / argv[0]
+    return subprocess.run(
+        [program, *argv[1:]], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory) -> list[str]:
-    """Flags that name an inverter and a judge for the embedded generator; both know nothing."""
+    """Flags that name an inverter and a judge for the pretrained generator; both know nothing."""
     from tf_inversion.networks.classifier import Classifier
     from tf_inversion.networks.inverter import Inverter
 

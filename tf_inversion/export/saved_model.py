@@ -13,22 +13,19 @@ import keras
 import numpy as np
 import soundfile
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 import tf_inversion
 from tf_inversion import paths
 from tf_inversion.audio import spectrogram
-from tf_inversion.export import signatures, versions, warmup
+from tf_inversion.export import signatures, versions
 from tf_inversion.generators import base, checkpoint
-from tf_inversion.latents import draw_latents
-from tf_inversion.networks.classifier import Classifier
-from tf_inversion.networks.inverter import Inverter
+from tf_inversion.models import ModelBundle
 
 
 def export(
     folder: str | os.PathLike,
-    inverter: Inverter,
-    generator: base.Generator,
-    classifier: Classifier,
+    models: ModelBundle,
     version: int | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Path:
@@ -40,7 +37,7 @@ def export(
 
     Args:
       folder: of all versions; its last part names the model.
-      inverter, generator, classifier: for clips of the same length and rate.
+      models: generator, inverter and classifier.
       version: its number; None: the one after the last.
       progress: wraps the loop over signatures, whose tracing takes longest.
 
@@ -48,12 +45,14 @@ def export(
       The path of the version.
 
     Raises:
-      InvalidArgumentError: if the version is there, or the folder holds something else than versions.
+      InvalidArgumentError: if the version is there, or the folder holds something else than versions; if
+        a model is missing.
       OSError: if it can't be written.
     """
     target = versions.new_version(folder, version)
+    models.require("inverter", "classifier")
     module, functions = tf.Module(), {}
-    built = signatures.build(inverter, generator, classifier)
+    built = signatures.build(models)
     for name in progress(list(built)):
         functions[name] = built[name].get_concrete_function()
     variables = {id(v): v for function in functions.values() for v in function.graph.variables}
@@ -64,10 +63,8 @@ def export(
     try:
         with paths.writing(target) as unfinished:
             tf.saved_model.save(module, os.fspath(unfinished), functions)
-            requests = _example_requests(inverter, generator)
-            model = target.absolute().parent.name
-            warmup.write(unfinished / "assets.extra" / "tf_serving_warmup_requests", model, requests)
-            told = _metadata(inverter, generator, classifier, functions) | {"files": _checksums(unfinished)}
+            _write_warmup(unfinished / "assets.extra", target.absolute().parent.name, models.generator)
+            told = _metadata(models, functions) | {"files": _checksums(unfinished)}
             (unfinished / "metadata.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     except tf.errors.OpError as error:
         raise OSError(f"{target}: can't be written ({checkpoint.first_line(error)})") from error
@@ -75,25 +72,36 @@ def export(
     return target
 
 
-def _example_requests(inverter: Inverter, generator: base.Generator) -> dict[str, dict[str, np.ndarray]]:
-    """Returns inputs for each signature, of a batch of one."""
-    latents = draw_latents(1, generator.latent_dim, seed=0)
+def _write_warmup(folder: Path, model_name: str, generator: base.Generator) -> None:
+    """Writes requests that a server runs before it says that it is ready, for first requests are slow.
+
+    There is one of each signature, of a batch of one.
+    """
+    latents = generator.draw_latents(1, seed=0)
     audio = generator(latents).numpy()
     file = io.BytesIO()
     # At another rate, so that the server has resampled before a client has it resample.
     soundfile.write(file, audio[0], 2 * generator.sample_rate, subtype="PCM_16", format="WAV")
-    return {
+    requests = {
         **{name: {"audio": audio} for name in ("serving_default", "invert", "reconstruct")},
         "invert_wav": {"audio_bytes": np.array([file.getvalue()])},
         "generate": {"latents": latents},
         "classify": {"audio": audio},
         "refine": {"audio": audio, "iterations": np.ones(1, np.int32)},
     }
+    folder.mkdir()
+    with tf.io.TFRecordWriter(os.fspath(folder / "tf_serving_warmup_requests")) as writer:
+        for name, inputs in requests.items():
+            log = prediction_log_pb2.PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name, request.model_spec.signature_name = model_name, name
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            writer.write(log.SerializeToString())
 
 
-def _metadata(
-    inverter, generator, classifier, functions: Mapping[str, tf.types.experimental.ConcreteFunction]
-):
+def _metadata(models: ModelBundle, functions: Mapping[str, tf.types.experimental.ConcreteFunction]) -> dict:
+    generator, inverter = models.generator, models.inverter
     return {
         "signatures": {
             name: {
@@ -105,9 +113,10 @@ def _metadata(
         "sample_rate": generator.sample_rate,
         "num_samples": generator.num_samples,
         "latent_dim": generator.latent_dim,
-        "latent_range": [-1, 1],
+        "latent_range": generator.prior.bounds,
+        "latent_prior": generator.prior.name,
         "training_peak": inverter.peak,
-        "labels": list(classifier.label_names),
+        "labels": list(models.classifier.label_names),
         "objective_of_refine": signatures.OBJECTIVE,
         "spectrogram": {
             "kind": inverter.get_config()["spectrogram"],

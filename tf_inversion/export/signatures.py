@@ -14,16 +14,14 @@ import tensorflow as tf
 from tf_inversion import losses
 from tf_inversion.audio import mel
 from tf_inversion.export import wav
-from tf_inversion.generators import base
 from tf_inversion.inversion import lbfgs, objectives
-from tf_inversion.networks.classifier import Classifier
-from tf_inversion.networks.inverter import Inverter
+from tf_inversion.models import ModelBundle
 
 #: What `refine` minimises: that of the hybrid for real clips, see `objectives`.
 OBJECTIVE = "real"
 
 
-def build(inverter: Inverter, generator: base.Generator, classifier: Classifier) -> dict[str, Callable]:
+def build(models: ModelBundle) -> dict[str, Callable]:
     """Returns a tf.function for each signature.
 
     invert, reconstruct, invert_wav, generate, classify and refine, and serving_default, which is invert.
@@ -36,8 +34,9 @@ def build(inverter: Inverter, generator: base.Generator, classifier: Classifier)
         logits, probabilities: float32 [batch, classes].
 
     Args:
-      inverter, generator, classifier: models for clips of the same length and rate.
+      models: generator, inverter and classifier.
     """
+    generator, inverter, classifier = models.generator, models.inverter, models.classifier
     num_samples, rate = generator.num_samples, generator.sample_rate
     audio_spec = tf.TensorSpec([None, num_samples], tf.float32, "audio")
     latents_spec = tf.TensorSpec([None, generator.latent_dim], tf.float32, "latents")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
@@ -50,6 +51,10 @@ class Generator(keras.layers.Layer):
         self.num_channels = num_channels
         self.sample_rate = sample_rate
         self.prior = PRIORS[latent_prior]
+
+    def draw_latents(self, num: int, seed: int | Sequence[int]) -> np.ndarray:
+        """Draws latent vectors float32 [num, latent_dim] from the prior."""
+        return self.prior.sample(num, self.latent_dim, seed)
 
     def compute_output_spec(self, z) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(z.shape), dtype="float32")
