@@ -27,7 +27,7 @@ def synthesize(
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Iterator[np.ndarray]:
-    """Yields generator(latents) clip by clip, float32 [num_samples], made in batches."""
+    """Yields generator(latents) clip by clip, float32 [num_samples] or [channels, num_samples]."""
     for (batch,) in batches(latents, batch_size=batch_size, progress=progress):
         yield from generator(batch).numpy()
 

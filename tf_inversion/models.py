@@ -86,6 +86,11 @@ class ModelBundle:
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        if condition := self.generator.condition:
+            raise errors.InvalidArgumentError(
+                f"generator: takes a condition of {condition.size} values beside latents; "
+                "fix it by generators.conditional.Conditioned"
+            )
         for name in _MUST_FIT:
             if misfit := _misfit(name, getattr(self, name), self.generator):
                 raise errors.InvalidArgumentError(f"{name}: {misfit}")

@@ -54,7 +54,8 @@ def test_reads_back_and_runs_in_a_session(variant, tmp_path):
         saver.restore(session, str(tmp_path / "written/model.ckpt-12"))
         original = session.run("G_z:0", {"z:0": z})
         assert session.run("global_step:0") == 12
-    np.testing.assert_allclose(original.reshape(audio.shape), audio, atol=1e-5)
+    expected = np.moveaxis(original, 2, 1)  # the official code has channels last
+    np.testing.assert_allclose(audio, expected if generator.num_channels > 1 else expected[:, 0], atol=1e-5)
 
 
 def test_graph_has_the_other_inputs_and_outputs(tmp_path):

@@ -3,10 +3,14 @@
 import keras
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.audio.files import write_audio
 from tf_inversion.generators import wavegan
+from tf_inversion.generators.adjusted import UNITS, Adjusted
+from tf_inversion.generators.loading import load_generator
 from tf_inversion.generators.wavegan import PolyphaseConv1DTranspose, WaveGAN, WaveGANConfig
 
 SMALL = WaveGANConfig(dim=2, latent_dim=5)
@@ -103,3 +107,27 @@ def test_frozen_generator_uses_moving_statistics_even_in_training():
 def test_impossible_variants_are_refused_by_field(field):
     with pytest.raises(errors.InvalidArgumentError, match=next(iter(field))):
         WaveGANConfig(**field)
+
+
+def test_stereo_has_channels_before_time_and_comes_back_from_files(tmp_path):
+    generator = WaveGAN(WaveGANConfig(dim=1, latent_dim=5, num_channels=2))
+    z = generator.draw_latents(3, seed=0)
+    audio = generator(z).numpy()
+    assert audio.shape == generator.compute_output_shape(z.shape) == (3, 2, 16384)
+    np.testing.assert_array_equal(audio, generator.network(z).numpy().transpose(0, 2, 1))
+    assert (audio[:, 0] != audio[:, 1]).any()
+    generator.to_model().save(tmp_path / "stereo.keras")
+    np.testing.assert_array_equal(load_generator(tmp_path / "stereo.keras")(z), audio)
+    generator.to_model().export(tmp_path / "stereo", verbose=False)
+    np.testing.assert_allclose(load_generator(tmp_path / "stereo")(z), audio, atol=1e-6)
+    write_audio(tmp_path / "stereo.wav", audio[0], 16000)
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "stereo.wav", dtype="float32")[0], audio[0].T)
+
+
+def test_stereo_is_adjusted_in_both_channels():
+    generator = WaveGAN(WaveGANConfig(dim=1, latent_dim=5, num_channels=2))
+    z = generator.draw_latents(2, seed=0)
+    louder = Adjusted(generator, ("gain", "shift"))(np.concatenate([z, [[1.0, 0.0]] * 2], 1)).numpy()
+    np.testing.assert_allclose(
+        louder, 10 ** (UNITS["gain"] / 20) * generator(z).numpy(), rtol=1e-4, atol=1e-6
+    )

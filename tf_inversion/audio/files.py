@@ -77,7 +77,7 @@ def write_audio(
 
     Args:
       path: the file to make or replace; its folder is made if absent.
-      samples: float [n] or [n, channels], full scale at 1.
+      samples: float [n] or [channels, n], full scale at 1.
       sample_rate: in Hz.
       subtype: "FLOAT" (32-bit, exact), or a libsndfile one such as "PCM_16",
         which clips what lies outside [-1, 1].
@@ -87,7 +87,7 @@ def write_audio(
     """
     if not soundfile.check_format("WAV", subtype):
         raise errors.InvalidArgumentError(f"subtype: {subtype!r} is none of WAV; use FLOAT or PCM_16")
-    samples = np.asarray(samples, np.float32)
+    samples = np.asarray(samples, np.float32).T  # files have channels last
     with paths.writing(path) as unfinished:
         if subtype == "FLOAT":
             # libsndfile would stamp the time of writing into a float file (its PEAK chunk).

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion.generators.base import Generator
+from tf_inversion.generators.base import Generator, interface
 
 #: What may be adjusted, and by how much one unit of its latent value does.
 UNITS = {"gain": 6.0, "shift": 4.0}  # dB and samples
@@ -21,24 +21,20 @@ class Adjusted(Generator):
     shifts of a few samples, less than half a period of the sound.
 
     Args:
-      generator: of one channel.
+      generator: latent vectors -> audio.
       adjustments: names in UNITS, in the order of their latent values.
     """
 
     def __init__(self, generator: Generator, adjustments: tuple[str, ...]):
-        super().__init__(
-            latent_dim=generator.latent_dim + len(adjustments),
-            num_samples=generator.num_samples,
-            sample_rate=generator.sample_rate,
-            latent_prior=generator.prior.name,
-            dtype="float32",
-        )
+        own = {**interface(generator), "latent_dim": generator.latent_dim + len(adjustments)}
+        super().__init__(**own, dtype="float32")
         self.generator, self.adjustments = generator, tuple(adjustments)
 
     def call(self, z):
         audio = self.generator(z[:, : self.generator.latent_dim])
         for i, name in enumerate(self.adjustments):
-            amount = UNITS[name] * z[:, self.generator.latent_dim + i, None]
+            amount = UNITS[name] * z[:, self.generator.latent_dim + i]
+            amount = tf.reshape(amount, [-1] + [1] * (len(audio.shape) - 1))
             audio = audio * 10 ** (amount / 20) if name == "gain" else _shifted(audio, amount)
         return audio
 
@@ -49,8 +45,8 @@ class Adjusted(Generator):
 
 
 def _shifted(audio: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
-    """Delays audio [b, n] by samples [b, 1]: a linear phase, with silence around."""
-    length = audio.shape[1]
+    """Delays audio [b, ..., n] by samples [b, ..., 1]: a linear phase, with silence around."""
+    length = audio.shape[-1]
     spectrum = tf.signal.rfft(audio, [2 * length])
     phase = -math.pi / length * tf.range(length + 1, dtype=tf.float32) * samples
-    return tf.signal.irfft(spectrum * tf.complex(tf.cos(phase), tf.sin(phase)), [2 * length])[:, :length]
+    return tf.signal.irfft(spectrum * tf.complex(tf.cos(phase), tf.sin(phase)), [2 * length])[..., :length]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -13,16 +14,30 @@ from tf_inversion import errors
 from tf_inversion.generators import checkpoint
 from tf_inversion.priors import PRIORS
 
+if TYPE_CHECKING:
+    from tf_inversion.generators.conditional import Condition
+
 
 class Generator(keras.layers.Layer):
     """A frozen layer from latent vectors to audio: anything that can be inverted.
 
-    Called on `z [batch, latent_dim]` it returns float32 audio in [-1, 1]:
-    `[batch, num_samples]`, or `[batch, num_samples, num_channels]` if there
-    is more than one channel. Gradients flow from audio to `z`; it has no
-    trainable variables. To invert your own GAN derive from this class, write
-    `call` (and `get_config`, if it is to be saved), and give `load_generator`
+    Called on `z [batch, latent_dim]` it returns float32 audio in [-1, 1]. Time is the last axis, as
+    everywhere in this package: `[batch, num_samples]`, or `[batch, num_channels, num_samples]` if there is
+    more than one channel. Only files and foreign graphs have channels last; they are transposed where
+    they enter or leave.
+
+    A conditional generator is called on `z` and on condition vectors `[batch, condition.size]`. With the
+    condition fixed (`conditional.Conditioned`) it is a generator of latents alone, which is what all else in
+    this package takes.
+
+    Gradients flow from audio to what it is called on; it has no trainable variables. To invert your own GAN
+    derive from this class, write `call` (and `get_config`, if it is to be saved), and give `load_generator`
     the class as `module:Class`.
+
+    Attributes:
+      latent_dim, num_samples, num_channels, sample_rate: see the constructor.
+      prior: what latent vectors are drawn from, see `priors`.
+      condition: what it takes beside latent vectors; None for nothing.
     """
 
     def __init__(
@@ -33,6 +48,7 @@ class Generator(keras.layers.Layer):
         num_channels: int = 1,
         sample_rate: int = 16000,
         latent_prior: str = "uniform",
+        condition: Condition | None = None,
         **kwargs,
     ):
         """Makes the layer.
@@ -43,6 +59,7 @@ class Generator(keras.layers.Layer):
           num_channels: channels of the audio.
           sample_rate: of the audio, in Hz. It changes no value, only what files are labelled with.
           latent_prior: what latent vectors were drawn from in training, a name in `priors.PRIORS`.
+          condition: what `call` takes beside latent vectors.
           **kwargs: of keras.layers.Layer.
         """
         super().__init__(**{"trainable": False, **kwargs})
@@ -51,28 +68,38 @@ class Generator(keras.layers.Layer):
         self.num_channels = num_channels
         self.sample_rate = sample_rate
         self.prior = PRIORS[latent_prior]
+        self.condition = condition
 
     def draw_latents(self, num: int, seed: int | Sequence[int]) -> np.ndarray:
         """Draws latent vectors float32 [num, latent_dim] from the prior."""
         return self.prior.sample(num, self.latent_dim, seed)
 
-    def compute_output_spec(self, z) -> keras.KerasTensor:
+    def compute_output_spec(self, z, condition=None) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(z.shape), dtype="float32")
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, z_shape: tuple, condition_shape: tuple | None = None) -> tuple:
         channels = () if self.num_channels == 1 else (self.num_channels,)
-        return (input_shape[0], self.num_samples, *channels)
+        return (z_shape[0], *channels, self.num_samples)
 
     def to_model(self) -> keras.Model:
         """Returns the generator as a model of its own, to `save` (.keras) or `export` (SavedModel)."""
-        z = keras.Input((self.latent_dim,), name="z")
-        return keras.Model(z, self(z), name=self.name)
+        inputs = [keras.Input((self.latent_dim,), name="z")]
+        if self.condition:
+            inputs.append(keras.Input((self.condition.size,), name="condition"))
+        return keras.Model(inputs, self(*inputs), name=self.name)
 
     def _as_audio(self, values):
         """Turns values [batch, num_samples, channels], of any float type, into what `call` returns."""
-        return keras.ops.reshape(
-            keras.ops.cast(values, "float32"), (-1, *self.compute_output_shape((None,))[1:])
-        )
+        values = keras.ops.cast(values, "float32")
+        if self.num_channels == 1:
+            return keras.ops.squeeze(values, -1)
+        return keras.ops.transpose(values, (0, 2, 1))
+
+
+def interface(generator: Generator) -> dict:
+    """Returns what a generator around another is made with, to look the same from outside."""
+    names = ("latent_dim", "num_samples", "num_channels", "sample_rate")
+    return {**{name: getattr(generator, name) for name in names}, "latent_prior": generator.prior.name}
 
 
 class FunctionGenerator(Generator):
@@ -82,7 +109,8 @@ class FunctionGenerator(Generator):
         """Wraps `function` and runs it once to see what it returns.
 
         Args:
-          function: latent vectors -> audio, with or without an axis of channels.
+          function: latent vectors -> audio, with or without an axis of channels, before time or behind it
+            (time is the longer of the two).
           latents: the shape that it takes, [None, latent_dim].
           source: the file that it comes from, for messages.
           **kwargs: of keras.layers.Layer.
@@ -99,15 +127,25 @@ class FunctionGenerator(Generator):
             raise errors.ModelFileError(
                 f"{source}: fails on a batch of one latent vector ({reason})"
             ) from error
-        audio = tf.TensorShape(getattr(audio, "shape", None))
-        if audio.rank not in (2, 3) or audio[0] != 1:
+        shape = tf.TensorShape(getattr(audio, "shape", None))
+        if shape.rank not in (2, 3) or shape[0] != 1:
             raise errors.ModelFileError(
-                f"{source}: returns {audio}, not audio (1, num_samples) or (1, num_samples, channels)"
+                f"{source}: returns {shape}, not audio (1, num_samples) or (1, num_samples, channels)"
             )
-        face = {"latent_dim": latents[1], "num_samples": audio[1], "num_channels": [*audio, 1][2]}
+        num_channels, num_samples = sorted([1, *shape[1:]][-2:])
         # Latents are not to be rounded under mixed precision: the function has one precision.
-        super().__init__(**face, dtype="float32", **kwargs)
-        self._function = function
+        super().__init__(
+            latent_dim=latents[1],
+            num_samples=num_samples,
+            num_channels=num_channels,
+            dtype="float32",
+            **kwargs,
+        )
+        self._function, self._channels_last = function, shape.rank == 3 and shape[1] == num_samples
 
     def call(self, z):
-        return self._as_audio(self._function(z))
+        audio = self._function(z)
+        if self._channels_last:
+            return self._as_audio(audio)
+        audio = keras.ops.cast(audio, "float32")
+        return keras.ops.reshape(audio, (-1, *self.compute_output_shape((None,))[1:]))
