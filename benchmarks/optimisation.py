@@ -78,12 +78,13 @@ def load(width):
 
 def problem(generator):
     """Returns the objective, clips and the best of 1,024 random latents for each."""
+    from tf_inversion import losses
     from tf_inversion.evaluation.clip_sets import synthesized_clips
-    from tf_inversion.inversion import objectives, starts
+    from tf_inversion.inversion import starts
 
     audio = synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed).audio
     start = starts.screened(audio, generator, 1, FLAGS.seed, batch_size=64)[:, 0]
-    return objectives.make("synthesized", generator), audio, start
+    return losses.make_objective("synthesized", generator), audio, start
 
 
 def compile_for(minimize, objective, audio, start):
@@ -208,13 +209,13 @@ def measure(count):
     """Inverts so many clips and counts what the generator really evaluated, the done among them."""
     import tensorflow as tf
 
-    from tf_inversion import load_generator, load_inverter
+    from tf_inversion import load_generator, load_inverter, losses
     from tf_inversion.evaluation.clip_sets import synthesized_clips
-    from tf_inversion.inversion import lbfgs, objectives, starts
+    from tf_inversion.inversion import lbfgs, starts
 
     evaluated = tf.Variable(0)
 
-    class Counted(objectives.Objective):
+    class Counted(losses.Objective):
         def value_and_gradient(self, latents, targets):
             evaluated.assign_add(tf.shape(latents)[0])
             return super().value_and_gradient(latents, targets)
@@ -222,7 +223,7 @@ def measure(count):
     generator = load_generator()
     audio = synthesized_clips(generator, count, FLAGS.seed).audio
     start = starts.encoder(audio, load_inverter(), batch_size=64)
-    objective = Counted(objectives.PRESETS["synthesized"], generator)
+    objective = Counted(losses.PRESETS["synthesized"], generator)
     compile_for(lbfgs.minimize, objective, audio, start)
     evaluated.assign(0)
     outcome, there, cpu = run(

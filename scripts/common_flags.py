@@ -66,7 +66,7 @@ _DEFINITIONS = {
     "objective": lambda: flags.DEFINE_string(
         "objective",
         None,
-        "What to minimise: auto, paper, authors, synthesized, phase_free, real; pieces, as in "
+        "What to minimise: auto, paper, authors, synthesized, phase_free, real; loss terms, as in "
         "'waveform+0.1*prior'; stages, as in 'log_mel:40,synthesized'. Default: the method's.",
     ),
     "tolerance": lambda: flags.DEFINE_float(

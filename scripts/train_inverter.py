@@ -78,6 +78,18 @@ flags.DEFINE_enum(
 )
 
 
+def _weights() -> dict[str, float]:
+    weights = {
+        "perceptual" if FLAGS.features == "blocks" else "perceptual_authors": FLAGS.perceptual_weight,
+        # The gradient of a posterior at a temperature T is 1 / T^2 as large.
+        "posterior_kl": FLAGS.posterior_weight * FLAGS.posterior_temperature**2,
+        "log_mel": FLAGS.mel_weight,
+        "latent": FLAGS.latent_weight,
+        "waveform_log": FLAGS.waveform_weight,
+    }
+    return {name: weight for name, weight in weights.items() if weight}
+
+
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
     import keras
@@ -88,7 +100,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.networks.inverter import Inverter
     from tf_inversion.training import distribution
     from tf_inversion.training.augmentation import Augmentation
-    from tf_inversion.training.inverter import Objective, start_from, train_inverter
+    from tf_inversion.training.inverter import start_from, train_inverter
 
     if FLAGS.freeze_batch_norm and not FLAGS.start_from:
         raise errors.InvalidArgumentError(
@@ -134,15 +146,8 @@ def main(arguments: list[str]) -> None:
         classifier,
         clips["train"],
         clips["valid"],
-        objective=Objective(
-            latent_weight=FLAGS.latent_weight,
-            perceptual_weight=FLAGS.perceptual_weight,
-            waveform_weight=FLAGS.waveform_weight,
-            posterior_weight=FLAGS.posterior_weight,
-            posterior_temperature=FLAGS.posterior_temperature,
-            mel_weight=FLAGS.mel_weight,
-            features=FLAGS.features,
-        ),
+        weights=_weights(),
+        temperature=FLAGS.posterior_temperature,
         batch_size=FLAGS.batch_size,
         learning_rate=learning_rate,
         seed=FLAGS.seed,

@@ -14,11 +14,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from tf_inversion import errors, invert
+from tf_inversion import errors, invert, losses
 from tf_inversion.audio.clips import load_clips
 from tf_inversion.evaluation.metrics import clip_metrics
 from tf_inversion.export import saved_model
-from tf_inversion.inversion import objectives
 from tf_inversion.models import ModelBundle
 from tf_inversion.paths import embedded
 
@@ -164,7 +163,7 @@ def test_refine_comes_as_far_as_the_hybrid(loaded, models, clips):
     hybrid = invert(audio, generator, "hybrid", max_iterations=15, **options).objective
     iterations = tf.constant([15, 15, 15, 1])
     latents = loaded.signatures["refine"](audio=tf.constant(audio), iterations=iterations)["latents"]
-    objective = objectives.make("real", generator, classifier)
+    objective = losses.make_objective("real", generator, classifier)
     ours = objective.value(latents, objective.targets(tf.constant(audio), latents)).numpy()
     assert (hybrid < 0.995 * start).all()
     assert (start - ours > 0.5 * (start - hybrid))[:3].all()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion.inversion import adam, objectives, rounds
+from tf_inversion import losses
+from tf_inversion.inversion import adam, rounds
 
 
 def zeros(n):
@@ -13,7 +14,7 @@ def zeros(n):
 
 def test_converges_where_the_answer_is_inside(linear):
     latents = np.random.default_rng(1).uniform(-0.8, 0.8, (4, 3)).astype(np.float32)
-    objective = objectives.make("synthesized", linear)
+    objective = losses.make_objective("synthesized", linear)
     found = adam.minimize(objective, linear(latents).numpy(), zeros(4), max_iterations=600, batch_size=2)
     np.testing.assert_allclose(found.latents, latents, atol=0.01)
     np.testing.assert_array_equal(found.iterations + 1, found.evaluations)
@@ -23,7 +24,7 @@ def test_converges_where_the_answer_is_inside(linear):
 def test_components_that_leave_the_prior_are_drawn_anew(linear, seed):
     """The answer is outside in its first component, so that the search gets there again and again."""
     clips = linear(tf.constant([[1.5, 0.2, -0.3]])).numpy()
-    objective = objectives.make({"waveform_mse": 1}, linear)
+    objective = losses.make_objective({"waveform_mse": 1}, linear)
     short, long = (
         adam.minimize(objective, clips, zeros(1), max_iterations=count, tolerance=0, seed=seed)
         for count in (45, 400)
@@ -39,7 +40,7 @@ def test_components_that_leave_the_prior_are_drawn_anew(linear, seed):
 def one_step(linear, seed):
     """Returns latents after a step of Adam from near two walls, beyond which the answer is."""
     clips = linear(tf.constant([[1.5, -1.5, 0.5]]))
-    objective = objectives.make({"waveform_mse": 1}, linear)
+    objective = losses.make_objective({"waveform_mse": 1}, linear)
     start = tf.constant([[0.99, -0.99, 0.2]])
     targets = objective.targets(clips, start)
     gradient = objective.value_and_gradient(start, targets)[1].numpy()[0]
@@ -65,7 +66,7 @@ def test_the_seed_fixes_every_draw(linear):
 
 def test_a_start_outside_is_clipped(linear):
     clips = linear(tf.constant([[0.5, 0.5, 0.5]])).numpy()
-    objective = objectives.make("synthesized", linear)
+    objective = losses.make_objective("synthesized", linear)
     start = np.array([[7.0, -7.0, 0.5]], np.float32)
     found = adam.minimize(objective, clips, start, max_iterations=1)
     np.testing.assert_array_equal(found.latents, [[1, -1, 0.5]])
@@ -75,7 +76,7 @@ def test_ends(linear):
     """By running out, by a round of a hundred steps without gain, and by reaching the goal."""
     clips = np.random.default_rng(3).normal(size=(1, 40)).astype(np.float32)
     best = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[0].T
-    objective = objectives.make("synthesized", linear)
+    objective = losses.make_objective("synthesized", linear)
     short = adam.minimize(objective, clips, best, max_iterations=20)
     assert (short.status, short.iterations) == (rounds.RAN_OUT, 20)
     still = adam.minimize(objective, clips, best, max_iterations=1000)
@@ -90,7 +91,7 @@ def test_a_member_with_nan_leaves_the_others_alone(linear):
     latents = np.full((3, 3), 0.4, np.float32)
     start = zeros(3)
     start[1] = np.nan
-    objective = objectives.make("synthesized", linear)
+    objective = losses.make_objective("synthesized", linear)
     found = adam.minimize(objective, linear(latents).numpy(), start, max_iterations=300)
     assert list(found.status) == [rounds.RAN_OUT, rounds.FAILED, rounds.RAN_OUT]
     np.testing.assert_allclose(found.latents[[0, 2]], latents[[0, 2]], atol=0.02)

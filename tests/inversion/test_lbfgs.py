@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from tf_inversion.inversion import lbfgs, objectives, rounds, scipy_backend
+from tf_inversion import losses
+from tf_inversion.inversion import lbfgs, rounds, scipy_backend
 
 
 def test_follows_a_curved_valley_to_its_end(rosenbrock):
-    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [0, 0], [1.5, -1]], np.float32)
     found = lbfgs.minimize(objective, np.zeros_like(start), start, max_iterations=200, goal=1e-10)
     np.testing.assert_allclose(found.latents, 1, atol=1e-3)
@@ -20,7 +21,7 @@ def test_follows_a_curved_valley_to_its_end(rosenbrock):
 def test_finds_the_least_squares_of_noisy_clips(linear):
     clips = np.random.default_rng(3).normal(size=(2, 40)).astype(np.float32)
     best, squares = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[:2]
-    objective = objectives.make("synthesized", linear)
+    objective = losses.make_objective("synthesized", linear)
     found = lbfgs.minimize(objective, clips, np.zeros((2, 3), np.float32), max_iterations=50)
     np.testing.assert_allclose(found.latents, best.T, atol=2e-3)
     np.testing.assert_allclose(found.objective, squares / np.sum(clips**2, 1), rtol=1e-5)
@@ -28,7 +29,7 @@ def test_finds_the_least_squares_of_noisy_clips(linear):
 
 
 def test_gets_as_low_as_scipy_in_as_many_iterations(rosenbrock):
-    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
     start = np.random.default_rng(2).uniform(-1, 1, (8, 2)).astype(np.float32)
     options = {"max_iterations": 500, "goal": 1e-6}
     ours, theirs = (
@@ -40,7 +41,7 @@ def test_gets_as_low_as_scipy_in_as_many_iterations(rosenbrock):
 
 
 def test_no_step_goes_up(curved, curved_clips):
-    objective = objectives.make("synthesized", curved)
+    objective = losses.make_objective("synthesized", curved)
     start = np.zeros((6, 4), np.float32)
     found = lbfgs.minimize(objective, curved_clips[1], start, max_iterations=30, tolerance=0, batch_size=2)
     for points in found.trace:
@@ -51,7 +52,7 @@ def test_no_step_goes_up(curved, curved_clips):
 
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_a_member_does_not_depend_on_its_company(curved, curved_clips, batch_size):
-    objective = objectives.make("synthesized", curved)
+    objective = losses.make_objective("synthesized", curved)
     start, options = np.zeros((6, 4), np.float32), {"max_iterations": 100, "goal": 1e-9}
     together = lbfgs.minimize(objective, curved_clips[1], start, **options)
     apart = lbfgs.minimize(objective, curved_clips[1], start, **options, batch_size=batch_size)
@@ -61,7 +62,7 @@ def test_a_member_does_not_depend_on_its_company(curved, curved_clips, batch_siz
 
 
 def test_iterations_run_out(rosenbrock):
-    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [1, 1]], np.float32)
     found = lbfgs.minimize(objective, np.zeros_like(start), start, max_iterations=4)
     assert list(found.status) == [rounds.RAN_OUT, rounds.CONVERGED]  # the second starts at the answer
@@ -69,7 +70,7 @@ def test_iterations_run_out(rosenbrock):
 
 
 def test_tolerance_ends_the_search(rosenbrock):
-    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1]], np.float32)
     loose, strict = (
         lbfgs.minimize(objective, np.zeros_like(start), start, max_iterations=200, tolerance=tolerance)
@@ -81,14 +82,14 @@ def test_tolerance_ends_the_search(rosenbrock):
 
 
 def test_a_step_to_where_the_generator_is_not_a_number_is_shortened(cliff):
-    objective = objectives.make({"waveform_mse": 1}, cliff)
+    objective = losses.make_objective({"waveform_mse": 1}, cliff)
     clip, start = np.array([[0.2]], np.float32), np.array([[0.3]], np.float32)  # the first step is of 0.5
     found = lbfgs.minimize(objective, clip, start, max_iterations=50, goal=1e-10)
     np.testing.assert_allclose(found.latents, 0.2, atol=1e-4)
 
 
 def test_a_search_that_finds_no_way_down_has_failed(cliff):
-    objective = objectives.make({"waveform_mse": 1}, cliff)
+    objective = losses.make_objective({"waveform_mse": 1}, cliff)
     clip, start = np.array([[-1]], np.float32), np.array([[0]], np.float32)
     found = lbfgs.minimize(objective, clip, start, max_iterations=50)
     assert found.status == rounds.FAILED
@@ -96,7 +97,7 @@ def test_a_search_that_finds_no_way_down_has_failed(cliff):
 
 
 def test_a_member_with_nan_leaves_the_others_alone(linear):
-    objective = objectives.make("synthesized", linear)
+    objective = losses.make_objective("synthesized", linear)
     latents = np.random.default_rng(4).uniform(-1, 1, (3, 3)).astype(np.float32)
     start = np.zeros_like(latents)
     start[1] = np.nan

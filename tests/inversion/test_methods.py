@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from tf_inversion import errors, invert, load_generator
+from tf_inversion import errors, invert, load_generator, losses
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion import gauss_newton, lbfgs, objectives, starts
+from tf_inversion.inversion import gauss_newton, lbfgs, starts
 from tf_inversion.inversion.methods import METHODS, choose, without_warnings
 from tf_inversion.inversion.result import STATUSES
 from tf_inversion.latents import draw_latents, save_latents
@@ -18,7 +18,7 @@ from tf_inversion.networks.loading import load_inverter
 
 
 def value_of(weights, generator, clips, latents):
-    objective = objectives.make(weights, generator)
+    objective = losses.make_objective(weights, generator)
     targets = objective.targets(tf.constant(clips), tf.constant(latents))
     return objective.value(tf.constant(latents), targets).numpy()
 
@@ -285,9 +285,11 @@ def test_stages_follow_one_another(curved, curved_clips):
     clips, zero = curved_clips[1], np.zeros((6, 4), np.float32)
     options = {"init": "zero", "refine": "lbfgs", "max_iterations": 4}
     result = invert(clips, curved, **options, objective="waveform_mae:3,synthesized")
-    first = lbfgs.minimize(objectives.make({"waveform_mae": 1.0}, curved), clips, zero, max_iterations=3)
+    first = lbfgs.minimize(
+        losses.make_objective({"waveform_mae": 1.0}, curved), clips, zero, max_iterations=3
+    )
     second = lbfgs.minimize(
-        objectives.make("synthesized", curved), clips, first.latents, max_iterations=4, goal=1e-8
+        losses.make_objective("synthesized", curved), clips, first.latents, max_iterations=4, goal=1e-8
     )
     np.testing.assert_allclose(result.latents, second.latents, atol=1e-4)
     np.testing.assert_allclose(result.objective, second.objective, rtol=0.01)

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from tf_inversion.inversion import objectives, rounds, scipy_backend
+from tf_inversion import losses
+from tf_inversion.inversion import rounds, scipy_backend
 
 
 def test_follows_a_curved_valley_to_its_end(rosenbrock):
-    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [0, 0]], np.float32)
     found = scipy_backend.minimize(objective, np.zeros_like(start), start, max_iterations=200, goal=1e-10)
     np.testing.assert_allclose(found.latents, 1, atol=1e-3)
@@ -19,7 +20,7 @@ def test_follows_a_curved_valley_to_its_end(rosenbrock):
 
 
 def test_iterations_run_out(rosenbrock):
-    objective = objectives.make({"waveform_mse": 1}, rosenbrock)
+    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1]], np.float32)
     found = scipy_backend.minimize(objective, np.zeros_like(start), start, max_iterations=3)
     assert found.status == rounds.RAN_OUT
@@ -28,7 +29,7 @@ def test_iterations_run_out(rosenbrock):
 
 def test_the_tolerance_is_of_what_an_iteration_gains(linear):
     clips = np.random.default_rng(3).normal(size=(1, 40)).astype(np.float32)
-    objective = objectives.make({"waveform_mse": 1}, linear)
+    objective = losses.make_objective({"waveform_mse": 1}, linear)
     loose, strict = (
         scipy_backend.minimize(
             objective, clips, np.zeros((1, 3), np.float32), max_iterations=50, tolerance=tolerance
@@ -40,7 +41,7 @@ def test_the_tolerance_is_of_what_an_iteration_gains(linear):
 
 
 def test_a_search_that_finds_no_way_down_has_failed(cliff):
-    objective = objectives.make({"waveform_mse": 1}, cliff)
+    objective = losses.make_objective({"waveform_mse": 1}, cliff)
     clip, start = np.array([[-1]], np.float32), np.array([[0]], np.float32)
     found = scipy_backend.minimize(objective, clip, start, max_iterations=50)
     assert found.status == rounds.FAILED

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion import errors
+from tf_inversion import errors, losses
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion import objectives, starts
+from tf_inversion.inversion import starts
 from tf_inversion.latents import draw_latents, save_latents
 from tf_inversion.networks.inverter import Inverter
 
@@ -70,7 +70,7 @@ def test_screening_finds_the_nearest(generator, made):
 
 
 def distance(generator, clips, latents):
-    objective = objectives.make({"log_mel": 1.0}, generator)
+    objective = losses.make_objective({"log_mel": 1.0}, generator)
     targets = objective.targets(tf.constant(clips), tf.constant(latents))
     return objective.value(tf.constant(latents), targets).numpy()
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion.inversion import objectives, rounds, tfp_backend
+from tf_inversion import losses
+from tf_inversion.inversion import rounds, tfp_backend
 
 
 @pytest.fixture(scope="module")
 def objective(rosenbrock):
-    return objectives.make({"waveform_mse": 1}, rosenbrock)
+    return losses.make_objective({"waveform_mse": 1}, rosenbrock)
 
 
 def minimize(objective, start, **options):

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion import errors, losses
+from tf_inversion import errors
 from tf_inversion.audio.clips import ClipList
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+from tf_inversion.losses.terms import kl_divergence
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.training import loop
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.inverter import (
+    PAPER_WEIGHTS,
     InverterTrainer,
-    Objective,
     latents_of_step,
     start_from,
     train_inverter,
@@ -29,7 +30,7 @@ import keras, numpy as np, tensorflow as tf
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
-from tf_inversion.training.inverter import InverterTrainer, Objective, latents_of_step
+from tf_inversion.training.inverter import PAPER_WEIGHTS, InverterTrainer, latents_of_step
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -44,7 +45,7 @@ def losses(strategy):
         inverter = Inverter(width=2)
         optimizer = keras.optimizers.Adam(1e-3)
         optimizer.build(inverter.trainable_variables)
-    trainer = InverterTrainer(inverter, generator, classifier, optimizer, Objective(), 8, strategy)
+    trainer = InverterTrainer(inverter, generator, classifier, optimizer, PAPER_WEIGHTS, 8, strategy)
     dataset = tf.data.Dataset.range(3).map(lambda step: {"latents": latents_of_step(8, 100, 0, step)})
     return [float(trainer.train_step(batch)["loss"])
             for batch in strategy.experimental_distribute_dataset(dataset)]
@@ -75,15 +76,13 @@ def frozen():
     return WaveGAN(WaveGANConfig(dim=2)), classifier
 
 
-def _trainer(frozen, objective=None, freeze_batch_norm=False, **settings):
+def _trainer(frozen, weights=PAPER_WEIGHTS, freeze_batch_norm=False, temperature=1.0, **settings):
     keras.utils.set_random_seed(1)
     inverter = Inverter(width=4, **settings)
     optimizer = keras.optimizers.Adam(1e-2)
     optimizer.build(inverter.trainable_variables)
-    objective = objective or Objective()
-    return inverter, InverterTrainer(
-        inverter, *frozen, optimizer, objective, 4, freeze_batch_norm=freeze_batch_norm
-    )
+    options = {"freeze_batch_norm": freeze_batch_norm, "temperature": temperature}
+    return inverter, InverterTrainer(inverter, *frozen, optimizer, weights, 4, **options)
 
 
 def _batch(frozen):
@@ -92,7 +91,7 @@ def _batch(frozen):
 
 
 def test_a_step_trains_the_inverter_and_nothing_else(frozen):
-    _, trainer = _trainer(frozen, Objective(perceptual_weight=0.0))
+    _, trainer = _trainer(frozen, {"latent": 1.0})
     generator, classifier = frozen
     before = [w.numpy() for w in generator.weights + classifier.weights]
     batch = {"latents": latents_of_step(4, 100, 0, 0)}
@@ -104,38 +103,41 @@ def test_a_step_trains_the_inverter_and_nothing_else(frozen):
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
-    _, trainer = _trainer(frozen, Objective(3.0, 0.5, 0.1, posterior_weight=2.0, mel_weight=4.0))
+    weights = {"perceptual": 0.5, "posterior_kl": 2.0, "log_mel": 4.0, "latent": 3.0, "waveform_log": 0.1}
+    _, trainer = _trainer(frozen, weights)
     metrics = {name: float(value) for name, value in trainer.train_step(_batch(frozen)).items()}
-    assert metrics["real/loss"] == pytest.approx(
-        0.5 * metrics["real/perceptual"] + 2 * metrics["real/posterior"] + 4 * metrics["real/mel"], rel=1e-5
-    )
-    assert min(metrics["real/mel"], metrics["synthesized/mel"]) > 0
-    assert metrics["synthesized/loss"] == pytest.approx(
-        3 * metrics["synthesized/latent"]
-        + 0.5 * metrics["synthesized/perceptual"]
-        + 2 * metrics["synthesized/posterior"]
-        + 4 * metrics["synthesized/mel"]
-        + 0.1 * metrics["synthesized/waveform"],
-        rel=1e-5,
-    )
+    for kind, names in (("real", list(weights)[:3]), ("synthesized", weights)):
+        terms = {name: metrics[f"{kind}/{name}"] for name in names}
+        assert {*terms, "loss"} == {name.split("/")[1] for name in metrics if name.startswith(kind)}
+        assert min(terms.values()) > 0
+        total = sum(weights[name] * value for name, value in terms.items())
+        assert metrics[f"{kind}/loss"] == pytest.approx(total, rel=1e-5)
     assert metrics["loss"] == pytest.approx(metrics["real/loss"] + metrics["synthesized/loss"], rel=1e-5)
 
 
 def test_the_temperature_is_the_posteriors(frozen):
-    _, trainer = _trainer(frozen, Objective(posterior_weight=1.0, posterior_temperature=3.0))
+    _, trainer = _trainer(frozen, {"posterior_kl": 1.0}, temperature=3.0)
     generator, classifier = frozen
     audio = _batch(frozen)["audio"]
-    predicted, _, _, posterior, *_ = trainer.evaluate(audio)
-    logits, given = classifier(audio, training=False), classifier(generator(predicted), training=False)
-    np.testing.assert_allclose(posterior, losses.posterior_divergence(logits, given, 3.0), rtol=1e-4)
-    assert np.any(np.abs(posterior - losses.posterior_divergence(logits, given)) > 1e-3 * posterior)
+    predicted, terms = trainer.evaluate(audio)
+    logits = [classifier(x, training=False) / 3 for x in (audio, generator(predicted))]
+    np.testing.assert_allclose(terms["posterior_kl"], kl_divergence(*logits), rtol=1e-4)
 
 
 def test_a_perfect_answer_costs_nothing(frozen):
-    _, trainer = _trainer(frozen, Objective(waveform_weight=1.0, posterior_weight=1.0, mel_weight=1.0))
+    _, trainer = _trainer(frozen, {"waveform_log": 1.0, "posterior_kl": 1.0, "log_mel": 1.0, "latent": 1.0})
     latents = latents_of_step(4, 100, 0, 0)
-    for term in trainer._terms(frozen[0](latents), latents, latents):
+    terms = trainer._terms(frozen[0](latents), latents, latents)
+    assert len(terms) == 5
+    for term in terms.values():
         np.testing.assert_allclose(term, 0, atol=1e-9)
+
+
+def test_a_term_is_of_real_clips_unless_it_is_of_latents_or_phase(frozen):
+    _, trainer = _trainer(frozen, {"magnitude": 1.0, "real_part": 1.0})
+    metrics = trainer.train_step(_batch(frozen))
+    assert "real/magnitude" in metrics
+    assert "real/real_part" not in metrics
 
 
 def test_synthesized_clips_alone_train_too(frozen):
@@ -150,7 +152,7 @@ def test_a_frozen_batch_norm_trains_as_the_inverter_answers(frozen):
     batch = _batch(frozen)
     statistics = [v.numpy() for v in inverter.non_trainable_variables]
     weights = [v.numpy() for v in inverter.trainable_variables]
-    _, loss, *_ = trainer.evaluate(batch["audio"])
+    loss = trainer.evaluate(batch["audio"])[1]["loss"]
     assert float(trainer.train_step(batch)["real/loss"]) == pytest.approx(float(np.mean(loss)), rel=1e-5)
     for old, value in zip(statistics, inverter.non_trainable_variables):
         np.testing.assert_array_equal(value, old)
@@ -202,24 +204,24 @@ def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tm
 
 
 @pytest.mark.parametrize(
-    ("clips", "objective", "error", "message"),
+    ("clips", "weights", "error", "message"),
     [
-        (ClipList(["absent.wav"]), Objective(), errors.DatasetError, r"absent\.wav: 0 of 1 readable"),
+        (ClipList(["absent.wav"]), PAPER_WEIGHTS, errors.DatasetError, r"absent\.wav: 0 of 1 readable"),
         (
             ClipList(["absent.wav"]),
-            Objective(perceptual_weight=0.0, waveform_weight=1.0),
+            {"latent": 1.0, "waveform_log": 1.0},
             errors.InvalidArgumentError,
-            "all 0, which leaves nothing to learn from real",
+            "weights: none is of a loss term for real clips",
         ),
-        (None, Objective(0.0, 0.0), errors.InvalidArgumentError, "all others: 0, which leaves nothing"),
+        (None, {}, errors.InvalidArgumentError, "objective: is empty"),
     ],
 )
 def test_nothing_to_learn_from_is_refused_before_anything_is_written(
-    frozen, tmp_path, clips, objective, error, message
+    frozen, tmp_path, clips, weights, error, message
 ):
     run = loop.Run(tmp_path / "run", epochs=1, steps_per_epoch=1, settings={})
     with pytest.raises(error, match=message):
-        train_inverter(run, Inverter(width=2), *frozen, clips, clips, objective=objective)
+        train_inverter(run, Inverter(width=2), *frozen, clips, clips, weights=weights)
     assert not list(tmp_path.iterdir())
 
 

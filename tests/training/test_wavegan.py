@@ -150,7 +150,7 @@ def test_the_tone_weight_quietens_tones():
         for step in range(4):
             metrics = trainer.train_step((noise(2), step))
         levels.append(
-            float(losses.tone_loss(generator(tf.linspace(-1.0, 1.0, 48)[:, tf.newaxis] ** [1, 2, 3])))
+            float(losses.checkerboard_loss(generator(tf.linspace(-1.0, 1.0, 48)[:, tf.newaxis] ** [1, 2, 3])))
         )
         assert metrics["generator/loss"] < 10, "told without the tones, to compare with other runs"
     assert levels[1] < 0.8 * levels[0]

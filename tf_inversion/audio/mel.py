@@ -42,6 +42,11 @@ def log_mel(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
     return tf.math.log(tf.maximum(tf.matmul(power, bands), FLOOR**2)) / math.log(100)
 
 
+def log_mel_l1(audio: tf.Tensor, other: tf.Tensor, sample_rate: int) -> tf.Tensor:
+    """Mean absolute difference, [batch], between the `log_mel` of two batches of clips."""
+    return tf.reduce_mean(tf.abs(log_mel(audio, sample_rate) - log_mel(other, sample_rate)), [-2, -1])
+
+
 def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """Log10 of mel magnitudes at two resolutions, side by side, each of equal weight in a mean of squares.
 

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion import losses
 from tf_inversion.audio import mel, spectrogram
 from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
@@ -71,9 +70,7 @@ def _batch_metrics(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: in
         "nmse_db": _ratio_db(mse, clip_power),
         "ssim": ssim_real(clips, reconstructions).numpy(),
         "ssim_magnitude": ssim_magnitude(clips, reconstructions).numpy(),
-        "log_mel_l1": losses.spectral_mae(
-            mel.log_mel(clips, sample_rate), mel.log_mel(reconstructions, sample_rate)
-        ).numpy(),
+        "log_mel_l1": mel.log_mel_l1(clips, reconstructions, sample_rate).numpy(),
         "rms_ratio": rms_ratio,
     }
 

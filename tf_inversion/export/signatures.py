@@ -14,10 +14,10 @@ import tensorflow as tf
 from tf_inversion import losses
 from tf_inversion.audio import mel
 from tf_inversion.export import wav
-from tf_inversion.inversion import lbfgs, objectives
+from tf_inversion.inversion import lbfgs
 from tf_inversion.models import ModelBundle
 
-#: What `refine` minimises: that of the hybrid for real clips, see `objectives`.
+#: What `refine` minimises: that of the hybrid for real clips, see `losses.PRESETS`.
 OBJECTIVE = "real"
 
 
@@ -40,7 +40,7 @@ def build(models: ModelBundle) -> dict[str, Callable]:
     num_samples, rate = generator.num_samples, generator.sample_rate
     audio_spec = tf.TensorSpec([None, num_samples], tf.float32, "audio")
     latents_spec = tf.TensorSpec([None, generator.latent_dim], tf.float32, "latents")
-    objective = objectives.make(OBJECTIVE, generator, classifier)
+    objective = losses.make_objective(OBJECTIVE, generator, classifier)
 
     @tf.function(input_signature=[audio_spec])
     def invert(audio):
@@ -81,7 +81,7 @@ def build(models: ModelBundle) -> dict[str, Callable]:
         return {
             "latents": latents,
             "audio": made,
-            "log_mel_l1": losses.spectral_mae(mel.log_mel(audio, rate), mel.log_mel(made, rate)),
+            "log_mel_l1": mel.log_mel_l1(audio, made, rate),
             "rms_ratio": tf.cast(tf.sqrt(tf.where(power > 0, made_power / power, float("nan"))), tf.float32),
         }
 

@@ -41,7 +41,7 @@ from tf_inversion import errors
 from tf_inversion.batching import in_batches
 from tf_inversion.generators import base
 from tf_inversion.inversion import rounds
-from tf_inversion.inversion.objectives import Objective
+from tf_inversion.losses import Objective
 
 TOLERANCE = 0.05
 PRIOR = 0.006  # of |r|^2: on the way, the linear model is wrong by a variance of about |r|^2 / 500
@@ -90,7 +90,7 @@ def minimize(
     """
     if not objective.is_least_squares:
         raise errors.InvalidArgumentError(
-            "objective: Gauss-Newton needs squared pieces that look at no classifier, such as waveform"
+            "objective: Gauss-Newton needs squared loss terms that look at no classifier, such as waveform"
         )
     begin, advance = _compiled(objective, steps)
     begin = functools.partial(begin, prior=tf.constant(prior))

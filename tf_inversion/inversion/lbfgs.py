@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion.inversion import rounds
-from tf_inversion.inversion.objectives import Objective
+from tf_inversion.losses import Objective
 
 TOLERANCE = 1e-6
 _HISTORY = 10  # pairs of steps and gradient differences

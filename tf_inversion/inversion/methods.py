@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import keras
 import numpy as np
 
-from tf_inversion import errors
+from tf_inversion import errors, losses
 from tf_inversion.audio import clips as clip_files
 from tf_inversion.audio import files
 from tf_inversion.batching import in_batches
 from tf_inversion.generators import adjusted, base, loading
-from tf_inversion.inversion import gauss_newton, objectives, refiner, result, rounds
+from tf_inversion.inversion import gauss_newton, refiner, result, rounds
 from tf_inversion.inversion import starts as start_room
 
 _log = logging.getLogger(__name__)
@@ -126,8 +126,8 @@ def invert(
       refine: a name in `refiner.REFINEMENTS`.
       max_iterations: of the refinement, for each start; "auto" may take up to 200 more to find out what a
         clip needs. The default of "hybrid" is 200, and 60 where the objective is not of the waveform.
-      objective: "auto", a preset, or weighted pieces, see `objectives.stages`; as a mapping, weights of
-        `objectives.PIECES`. "auto" is "synthesized" for clips that the generator turns out to explain
+      objective: "auto", a preset, or weighted loss terms, see `losses.stages`; as a mapping, weights of
+        `losses.LOSS_TERMS`. "auto" is "synthesized" for clips that the generator turns out to explain
         within 100 iterations (from the start, or else from the best of 1,024 random latents), for all
         others "real", or "phase_free" if there is no classifier or Gauss-Newton refines. Default: the
         method's own. Stages follow one another: "log_mel:40,synthesized" refines by log_mel for 40
@@ -238,7 +238,7 @@ def choose(method: str, **overrides) -> Method:
     if chosen.refine != "none" and chosen.max_iterations < 1:
         raise errors.InvalidArgumentError(f"max_iterations: {chosen.max_iterations}; give at least 1")
     if chosen.objective != "auto":
-        objectives.stages(chosen.objective)
+        losses.stages(chosen.objective)
     return chosen
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
+from tf_inversion import losses
 from tf_inversion.batching import in_batches
 from tf_inversion.generators import base
-from tf_inversion.inversion import adam, gauss_newton, lbfgs, objectives, rounds, scipy_backend, tfp_backend
+from tf_inversion.inversion import adam, gauss_newton, lbfgs, rounds, scipy_backend, tfp_backend
 
 REFINEMENTS = ("none", "lbfgs", "adam", "gauss_newton")
 BACKENDS = ("batched", "tfp", "scipy")
@@ -34,7 +35,7 @@ class Refiner:
       generator: z [b, latent_dim] -> audio [b, num_samples].
       classifier: for objectives that need it.
       refine: a name in `REFINEMENTS`.
-      objective: "auto", or see `objectives.stages`.
+      objective: "auto", or see `losses.stages`.
       max_iterations: for each start, where a stage has no number of its own.
       phase_free_iterations: the same, where the objective is not of the waveform.
       screen: clips [n, num_samples] -> other starts [n, latent_dim], with which "auto" tries clips that
@@ -70,14 +71,14 @@ class Refiner:
         self._max_iterations, self._screen, self._num_bounded = max_iterations, screen, num_bounded
         self._limits = {"batch_size": batch_size, **({} if tolerance is None else {"tolerance": tolerance})}
         self._options = options
-        self._synthesized = objectives.make("synthesized", generator)
+        self._synthesized = losses.make_objective("synthesized", generator)
         self._automatic = objective == "auto"
         if self._automatic:
             heard = classifier is not None and refine != "gauss_newton"
             objective = "real" if heard else "phase_free"
         self._stages = []
-        for weights, iterations in objectives.stages(objective):
-            stage = objectives.make(weights, generator, classifier)
+        for weights, iterations in losses.stages(objective):
+            stage = losses.make_objective(weights, generator, classifier)
             most = max_iterations if "waveform" in stage.weights else phase_free_iterations
             self._stages.append((stage, iterations or most))
 

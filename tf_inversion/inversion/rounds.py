@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion.inversion.objectives import Objective
+from tf_inversion.losses import Objective
 
 RUNNING, CONVERGED, FAILED, RAN_OUT = range(4)
 

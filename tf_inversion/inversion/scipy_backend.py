@@ -11,7 +11,7 @@ import scipy.optimize
 import tensorflow as tf
 
 from tf_inversion.inversion import rounds
-from tf_inversion.inversion.objectives import Objective
+from tf_inversion.losses import Objective
 
 
 def minimize(

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion.inversion import lbfgs, rounds
-from tf_inversion.inversion.objectives import Objective
+from tf_inversion.losses import Objective
 
 _HISTORY = 10
 _ROUND_LENGTH = 20  # iterations between looks at who is done

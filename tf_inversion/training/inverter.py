@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
-from collections.abc import Iterable
+import types
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion import errors, losses
+from tf_inversion import errors
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.audio.spectrogram import Spectrogram
+from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
+from tf_inversion.losses import LOSS_TERMS, Objective
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.networks.loading import load_inverter
@@ -23,40 +25,8 @@ from tf_inversion.training.augmentation import Augmentation
 
 _VALIDATION_LATENTS = 256
 _ILLUSTRATED = 4
-_TERMS = ("loss", "perceptual", "posterior", "mel", "latent", "waveform")
-_OF_REAL = 4  # so many of them, the first ones, need no true latents
-
-
-@dataclasses.dataclass(frozen=True)
-class Objective:
-    """The weights of the losses; the paper (section 3.2.1) has the first two, one to one.
-
-    Attributes:
-      latent_weight: of the latent MSE, on synthesized clips. With 0 the inverter
-        learns from reconstruction alone, like the auto-encoders of section 2.
-      perceptual_weight: of the perceptual loss, on real and synthesized clips.
-      waveform_weight: of the error of the waveform (`losses.waveform_error`), on synthesized clips: the
-        error in z as the generator makes it heard.
-      posterior_weight: of the divergence between the classifier's opinions of clip and reconstruction
-        (`losses.posterior_divergence`), on real and synthesized clips: it keeps the word.
-      posterior_temperature: of that divergence.
-      mel_weight: of the error of log-mel spectra (`losses.mel_error`), on real and synthesized clips: it
-        keeps the sound from being one that only the classifier takes for the word.
-      features: which activations to compare, a name in `classifier.FEATURES`.
-    """
-
-    latent_weight: float = 1.0
-    perceptual_weight: float = 1.0
-    waveform_weight: float = 0.0
-    posterior_weight: float = 0.0
-    posterior_temperature: float = 1.0
-    mel_weight: float = 0.0
-    features: str = "blocks"
-
-    @property
-    def of_real(self) -> bool:
-        """Whether real clips have anything to learn from: what compares sounds, whatever the phase."""
-        return bool(self.perceptual_weight or self.posterior_weight or self.mel_weight)
+#: Section 3.2.1: latent MSE and perceptual loss, one to one.
+PAPER_WEIGHTS = {"perceptual": 1.0, "latent": 1.0}
 
 
 class InverterTrainer:
@@ -65,13 +35,15 @@ class InverterTrainer:
     Args:
       inverter: the model to train.
       generator: frozen.
-      classifier: frozen; gives the perceptual loss and the posterior's.
+      classifier: frozen; for loss terms that look at it.
       optimizer: updates the inverter, twice a step.
-      objective: weights of the losses.
+      weights: of loss terms, see `losses.LOSS_TERMS`; those that are `synthesized_only` are of the
+        synthesized batch alone.
       batch_size: of each of the two batches, over all replicas.
       strategy: the distribution strategy that the models were made in.
       freeze_batch_norm: whether the inverter's batch norm uses the moving statistics that it has, and
         leaves them: it trains as it will answer. Real and synthesized batches differ in theirs.
+      temperature: see `losses.Objective`.
     """
 
     def __init__(
@@ -80,74 +52,54 @@ class InverterTrainer:
         generator: Generator,
         classifier: Classifier,
         optimizer: keras.Optimizer,
-        objective: Objective,
+        weights: Mapping[str, float],
         batch_size: int,
         strategy: tf.distribute.Strategy | None = None,
         freeze_batch_norm: bool = False,
+        temperature: float = 1.0,
     ):
-        self._layers = [*classifier.feature_names(objective.features), "logits"]
         self._inverter = inverter
         self._generator = generator
-        self._classifier = classifier
         self._optimizer = optimizer
-        self._objective = objective
         self._batch_size = batch_size
         self._freeze_batch_norm = freeze_batch_norm
+        of_real = {name: weight for name, weight in weights.items() if not LOSS_TERMS[name].synthesized_only}
+        models = (generator, classifier, temperature)
+        self._of_synthesized = Objective(weights, *models)
+        self._of_real = Objective(of_real, *models) if of_real else None
         self.train_step = distribution.distributed(strategy or tf.distribute.get_strategy(), self._step)
 
     def _step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Updates on batch["audio"], real clips, if there are any, then on batch["latents"]."""
         metrics, loss = {}, 0.0
         if "audio" in batch:
-            metrics |= _named("real", self._update(batch["audio"])[:_OF_REAL])
+            metrics |= _named("real", self._update(batch["audio"]))
             loss += metrics["real/loss"]
         metrics |= _named("synthesized", self._update(self._generator(batch["latents"]), batch["latents"]))
         return {"loss": loss + metrics["synthesized/loss"], **metrics}
 
-    def _update(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
+    def _update(self, audio: tf.Tensor, latents: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         variables = self._inverter.trainable_variables
         with tf.GradientTape() as tape:
             predicted = self._inverter(audio, training=not self._freeze_batch_norm)
             terms = self._terms(audio, latents, predicted)
             # Each replica's share of the whole batch's mean, so that the replicas' sum is the mean.
-            terms = [tf.reduce_sum(term) / self._batch_size for term in terms]
-            scaled = self._optimizer.scale_loss(terms[0])
+            terms = {name: tf.reduce_sum(term) / self._batch_size for name, term in terms.items()}
+            scaled = self._optimizer.scale_loss(terms["loss"])
         self._optimizer.apply(tape.gradient(scaled, variables), variables)
         return terms
 
-    def _terms(self, audio, latents, predicted) -> list[tf.Tensor]:
-        """Returns the loss and its unweighted terms (`_TERMS`), each [batch]; 0 for those not computed."""
-        weights, zero = self._objective, tf.zeros(tf.shape(predicted)[:1])
-        perceptual = posterior = mel = latent = waveform = zero
-        listens = weights.perceptual_weight or weights.posterior_weight
-        if weights.of_real or (weights.waveform_weight and latents is not None):
-            reconstructed = self._generator(predicted)
-        if listens:
-            (*features, logits), (*answer, given) = (
-                self._classifier.features(x, self._layers) for x in (audio, reconstructed)
-            )
-            perceptual = losses.perceptual_loss(features, answer)
-            posterior = losses.posterior_divergence(logits, given, weights.posterior_temperature)
-        if weights.mel_weight:
-            mel = losses.mel_error(audio, reconstructed, self._inverter.sample_rate)
-        if latents is not None:
-            latent = losses.latent_mse(latents, predicted)
-            if weights.waveform_weight:
-                waveform = losses.waveform_error(audio, reconstructed)
-        loss = (
-            weights.perceptual_weight * perceptual
-            + weights.posterior_weight * posterior
-            + weights.mel_weight * mel
-            + weights.latent_weight * latent
-            + weights.waveform_weight * waveform
-        )
-        return [loss, perceptual, posterior, mel, latent, waveform]
+    def _terms(self, audio, latents, predicted) -> dict[str, tf.Tensor]:
+        """Returns "loss" and its unweighted terms, each [batch]; latents are None for real clips."""
+        objective = self._of_real if latents is None else self._of_synthesized
+        terms = objective.terms(predicted, objective.targets(audio, latents))
+        return {"loss": objective.weighted_sum(terms), **terms}
 
     @tf.function(reduce_retracing=True)
     def evaluate(self, audio: tf.Tensor, latents: tf.Tensor | None = None):
-        """In inference mode: the predicted latents, and the loss and its terms, each [batch]."""
+        """In inference mode: the predicted latents, and by name the loss and its terms, each [batch]."""
         predicted = self._inverter(audio, training=False)
-        return predicted, *self._terms(audio, latents, predicted)
+        return predicted, self._terms(audio, latents, predicted)
 
 
 def train_inverter(
@@ -158,7 +110,8 @@ def train_inverter(
     train_clips: ClipList | None,
     valid_clips: ClipList | None,
     *,
-    objective: Objective | None = None,
+    weights: Mapping[str, float] = types.MappingProxyType(PAPER_WEIGHTS),
+    temperature: float = 1.0,
     batch_size: int = 64,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
     seed: int = 0,
@@ -174,7 +127,8 @@ def train_inverter(
       inverter: the model; with `strategy`, made in its scope, like the others.
       generator, classifier: frozen.
       train_clips, valid_clips: real clips; None trains on synthesized ones only.
-      objective: weights of the losses; the paper's by default.
+      weights: of loss terms; the paper's by default.
+      temperature: of the classifier's posteriors in the loss terms, see `losses.Objective`.
       batch_size: real and synthesized clips per step, each.
       learning_rate: a number or a schedule over updates, two of which make a step.
       seed: of the latents, the clips' order and their augmentation.
@@ -195,14 +149,11 @@ def train_inverter(
       TrainingError: see `loop.fit`.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    objective = objective or Objective()
-    if train_clips is not None and not objective.of_real:
+    if train_clips is not None and all(LOSS_TERMS[name].synthesized_only for name in weights):
         raise errors.InvalidArgumentError(
-            "perceptual_weight, posterior_weight, mel_weight: all 0, which leaves nothing to learn from real "
-            "clips; raise one, or give --synthesized_only"
+            "weights: none is of a loss term for real clips, such as perceptual or log_mel; "
+            "add one, or train on synthesized clips only"
         )
-    if not (objective.of_real or objective.latent_weight or objective.waveform_weight):
-        raise errors.InvalidArgumentError("latent_weight and all others: 0, which leaves nothing to learn")
     shape = {"num_samples": inverter.num_samples, "sample_rate": inverter.sample_rate}
     train_clips, valid_clips = (
         None if clips is None else check_clips(clips, **shape, least=1, progress=run.bar("checking clips"))
@@ -216,7 +167,15 @@ def train_inverter(
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(inverter.trainable_variables)
     trainer = InverterTrainer(
-        inverter, generator, classifier, optimizer, objective, batch_size, strategy, freeze_batch_norm
+        inverter,
+        generator,
+        classifier,
+        optimizer,
+        weights,
+        batch_size,
+        strategy,
+        freeze_batch_norm,
+        temperature,
     )
 
     def batches(start: int):
@@ -245,18 +204,16 @@ def train_inverter(
         metrics = {}
         if valid_clips is not None:
             real = run.bar("validating", math.ceil(len(valid_clips) / batch_size))
-            terms = [
-                trainer.evaluate(audio)[1 : 1 + _OF_REAL]
-                for audio, _ in real(clip_dataset(valid_clips, **prepare))
-            ]
-            metrics |= _named("real", (float(np.mean(np.concatenate(term))) for term in zip(*terms)))
-        results = []
-        synthesized = tf.data.Dataset.from_tensor_slices(validation_latents).batch(batch_size)
-        for latents in run.bar("validating")(synthesized):
-            results.append(trainer.evaluate(generator(latents), latents))
-        predicted, *terms = (np.concatenate(result) for result in zip(*results))
-        correlation = np.corrcoef(validation_latents.numpy().ravel(), predicted.ravel())[0, 1]
-        metrics |= _named("synthesized", (float(np.mean(term)) for term in terms))
+            terms = [trainer.evaluate(audio)[1] for audio, _ in real(clip_dataset(valid_clips, **prepare))]
+            metrics |= _named("real", _means(terms))
+        predicted, terms = in_batches(
+            lambda z: trainer.evaluate(generator(z), z),
+            validation_latents,
+            batch_size=batch_size,
+            progress=run.bar("validating"),
+        )
+        correlation = np.corrcoef(np.ravel(validation_latents), np.ravel(predicted))[0, 1]
+        metrics |= _named("synthesized", _means([terms]))
         metrics["synthesized/latent_correlation"] = float(correlation)
         total = metrics.get("real/loss", 0.0) + metrics["synthesized/loss"]
         return {"loss": total, **metrics}
@@ -279,8 +236,13 @@ def train_inverter(
     )
 
 
-def _named(kind: str, terms: Iterable) -> dict:
-    return {f"{kind}/{name}": term for name, term in zip(_TERMS, terms)}
+def _named(kind: str, terms: Mapping) -> dict:
+    return {f"{kind}/{name}": term for name, term in terms.items()}
+
+
+def _means(batches: list[Mapping[str, np.ndarray]]) -> loop.Metrics:
+    """Returns the mean of each term over all clips of batches."""
+    return {name: float(np.mean(np.concatenate([batch[name] for batch in batches]))) for name in batches[0]}
 
 
 def start_from(path: str | os.PathLike, inverter: Inverter) -> None:

@@ -39,7 +39,7 @@ class AdversarialLoss:
       critic_steps: updates of the discriminator for each of the generator.
       learning_rate, beta_1, beta_2: of Adam, for both.
       average: of the old weights in the generator's running average.
-      tone_weight: weight of `losses.tone_loss` in the generator's loss.
+      tone_weight: weight of `losses.checkerboard_loss` in the generator's loss.
     """
 
     name: str
@@ -165,7 +165,7 @@ class WaveGANTrainer:
             loss = -scores if self._loss.name == "wgan_gp" else tf.nn.softplus(-scores)
             loss = total = tf.reduce_mean(tf.reduce_sum(loss, axis=1))
             if self._loss.tone_weight:
-                tones = losses.tone_loss(audio)
+                tones = losses.checkerboard_loss(audio)
                 total += self._loss.tone_weight * tones
         self.optimizers["generator"].apply(tape.gradient(total, variables), variables)
         return loss, tones
