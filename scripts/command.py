@@ -12,8 +12,11 @@ from pathlib import Path
 from absl import flags
 
 from tf_inversion import errors
+from tf_inversion.scripts import process
 
 _HELP = {"--help", "-help", "-h", "--h", "-?"}
+#: Libraries whose warnings are for programmers, not for who runs a command.
+_TALKATIVE = {"absl", "matplotlib", "numba", "tensorflow"}
 
 
 def runner(
@@ -21,33 +24,56 @@ def runner(
 ) -> Callable[[list[str] | None], int]:
     """Makes a console script of `main(arguments)`, with the module's `doc` as its help.
 
-    The script takes a command line (default: the process') and returns the exit code: 1 after any error
-    that is the user's to mend, of which one line on stderr tells; 2 for a flag that does not exist or
-    lacks its value; 130 after Ctrl-C.
+    The script takes a command line and returns the exit code: 1 after any error that is the user's to mend,
+    of which one line on stderr tells; 2 for a flag that does not exist or lacks its value; 130 after Ctrl-C,
+    143 after a polite kill; 141 where nobody reads its output any more. Without a command line it takes the
+    process', and the process for its own (see `process.take_over`).
 
     Args:
       main: takes what is left of the command line when its flags are taken out.
       doc: what --help says before it lists the flags.
       flag_values: the command's flags.
     """
+    if "quiet" not in flag_values:
+        flags.DEFINE_bool("quiet", False, "Tell nothing of the progress.", flag_values=flag_values)
 
     def run(argv: list[str] | None = None) -> int:
-        argv = sys.argv if argv is None else argv
-        flag_values.unparse_flags()  # of an earlier run in this process
-        _register(argv[0], flag_values)
-        if _HELP & set(argv[1:]):
-            print(_help(argv[0], doc, flag_values))
-            return 0
+        program, *arguments = argv or sys.argv
+        name = Path(program).name
         try:
-            arguments = _parse(argv, flag_values)
-        except UnicodeError:
-            return _complain(argv[0], "--flagfile: not a text file", code=1)
+            if argv is None:
+                process.take_over(name)
+            code = _run(main, doc, flag_values, program, arguments)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            return 141
         except flags.Error as error:
             wrong_value = (flags.IllegalFlagValueError, flags.ValidationError, flags.CantOpenFlagFileError)
-            return _complain(argv[0], error, code=1 if isinstance(error, wrong_value) else 2)
-        return _guarded(main, argv[0], arguments)
+            complaint, code = str(error), 1 if isinstance(error, wrong_value) else 2
+        except OSError as error:
+            words = (error.filename, error.strerror) if error.strerror else (error,)
+            complaint, code = ": ".join(str(word) for word in words if word), 1
+        except errors.TFInversionError as error:
+            complaint, code = str(error), 1
+        except KeyboardInterrupt as error:
+            complaint, code = str(error) or "interrupted", getattr(error, "exit_code", 130)
+        # Only here is the traceback gone, and with it the progress bars of its frames.
+        print(f"{name}: {' '.join(complaint.split())}", file=sys.stderr)
+        return code
 
     return run
+
+
+def _run(main, doc: str, flag_values: flags.FlagValues, program: str, arguments: list[str]) -> int:
+    _register(program, flag_values)
+    if _HELP & set(arguments):
+        print(_help(program, doc, flag_values))
+        return 0
+    arguments = _parse([program, *arguments], flag_values)
+    logging.basicConfig(format=f"{Path(program).name}: %(message)s", level=logging.WARNING, force=True)
+    logging.getLogger().handlers[0].addFilter(lambda record: record.name.split(".")[0] not in _TALKATIVE)
+    return main(arguments) or 0
 
 
 def _register(program: str, flag_values: flags.FlagValues) -> None:
@@ -64,40 +90,18 @@ def _help(program: str, doc: str, flag_values: flags.FlagValues) -> str:
 
 
 def _parse(argv: list[str], flag_values: flags.FlagValues) -> list[str]:
-    """Sets the flags and returns the other arguments."""
-    rest = flag_values(argv)
-    for name in flag_values:
-        if isinstance(flag_values[name].value, float) and not math.isfinite(flag_values[name].value):
-            raise flags.IllegalFlagValueError(f"flag --{name}={flag_values[name].value}: not a finite number")
-    return rest[1:]
-
-
-def _guarded(main: Callable[[list[str]], int | None], program: str, arguments: list[str]) -> int:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(format=f"{_name(program)}: %(message)s", level=logging.WARNING, force=True)
-    # TensorFlow counts the functions of several objectives, each traced for one clip and for many, as one.
-    logging.getLogger("tensorflow").addFilter(_is_not_of_retracing)
+    """Sets the flags and returns the other arguments; a ~ that a path begins with is the home folder."""
     try:
-        return main(arguments) or 0
-    except (errors.TFInversionError, OSError) as error:
-        complaint, code = str(error), 1
-    except KeyboardInterrupt:
-        complaint, code = "interrupted", 130
-    # Only here is the traceback gone, and with it the progress bars of its frames.
-    return _complain(program, complaint, code)
-
-
-def _is_not_of_retracing(record: logging.LogRecord) -> bool:
-    return "retracing" not in record.getMessage()
-
-
-def _complain(program: str, error: object, code: int) -> int:
-    print(f"{_name(program)}: {' '.join(str(error).split())}", file=sys.stderr)
-    return code
-
-
-def _name(program: str) -> str:
-    return Path(program).name
+        rest = flag_values(argv)
+    except UnicodeError:
+        raise errors.InvalidArgumentError("--flagfile: not a text file") from None
+    for name in flag_values:
+        value = flag_values[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise flags.IllegalFlagValueError(f"flag --{name}={value}: not a finite number")
+        if isinstance(value, str):
+            flag_values[name].value = os.path.expanduser(value)
+    return [os.path.expanduser(argument) for argument in rest[1:]]
 
 
 def refuse_arguments(arguments: list[str]) -> None:

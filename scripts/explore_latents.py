@@ -11,9 +11,7 @@ otherwise, and sends nothing anywhere. What you give it lies in a temporary fold
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import sys
 import tempfile
 import threading
 
@@ -38,7 +36,6 @@ flags.DEFINE_string(
 
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the temporary folder is removed
     with tempfile.TemporaryDirectory(prefix="explore_latents-") as folder:
         # Gradio reads the first two when it is imported.
         os.environ.update(
@@ -48,7 +45,7 @@ def main(arguments: list[str]) -> None:
             from tf_inversion.applications import explorer_page
         except ModuleNotFoundError as error:
             raise errors.TFInversionError(
-                f"{error.name}: not installed; pip install 'tf-inversion[demo]' (with Python 3.10 or newer)"
+                f"{error.name}: not installed; pip install 'tf-inversion[demo]'"
             ) from error
         _serve(explorer_page)
 
@@ -78,10 +75,7 @@ def _serve(explorer_page) -> None:
     options = {"peak": peak, "host": FLAGS.host, "port": FLAGS.port}
     with explorer_page.serving(models, digits, examples, **options) as address:
         print(f"{address}  (Ctrl-C ends it)", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print()
+        threading.Event().wait()
 
 
 def _digits(latent_dim: int):

@@ -12,6 +12,7 @@ from pathlib import Path
 from tf_inversion import errors
 
 _PACKAGE = Path(__file__).resolve().parent
+_unfinished: set[Path] = set()
 
 
 def embedded(name: str) -> Path:
@@ -39,6 +40,7 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Inside a fresh folder the name and its suffix stay as they are: writers choose a format by them.
     folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=path.parent))
+    _unfinished.add(folder)
     try:
         yield folder / path.name
         if path.is_dir():
@@ -47,4 +49,11 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
             os.replace(path, folder / "previous")
         os.replace(folder / path.name, path)
     finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Removes what blocks of `writing` have written so far, for a process that ends without leaving them."""
+    for folder in list(_unfinished):
         shutil.rmtree(folder, ignore_errors=True)

@@ -41,7 +41,7 @@ def command():
                 mock.patch.object(root, "handlers", []),
                 mock.patch.dict(os.environ),
             ):
-                code = module.run()
+                code = module.run(argv)
         finally:
             os.chdir(before)
             root.setLevel(logging.WARNING)

@@ -184,6 +184,15 @@ def test_interrupting_loses_nothing(tmp_path, number):
         np.testing.assert_array_equal(actual, expected)
 
 
+def test_a_step_with_nothing_to_save_is_not_waited_for(tmp_path):
+    training = LineTraining(tmp_path)
+    reached = []
+    training.train_step = lambda batch: (signal.raise_signal(signal.SIGINT), reached.append(batch))
+    with pytest.raises(KeyboardInterrupt):
+        training.fit()
+    assert reached == []
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, caplog):
     with pytest.raises(Killed):
         LineTraining(tmp_path, kill_at=6).fit()

@@ -148,8 +148,13 @@ def _train_epoch(run, epoch, iterator, train_step, state, manager, clips_per_ste
     )
     sums: Metrics = {}
     saved = started = time.monotonic()
-    with _between_steps() as interrupted, contextlib.closing(bar) if bar else contextlib.nullcontext():
+    interrupted: list[int] = []
+    with contextlib.ExitStack() as stack:
+        if bar:
+            stack.enter_context(contextlib.closing(bar))
         for count in range(1, run.steps_per_epoch - done + 1):
+            if count == 2:  # the first step is compiled, which takes long, and leaves nothing to save
+                interrupted = stack.enter_context(_between_steps())
             metrics = {name: float(value) for name, value in train_step(next(iterator)).items()}
             _check_finite(metrics, int(state.step))
             state.step.assign_add(1)
@@ -194,8 +199,10 @@ def _between_steps() -> Iterator[list[int]]:
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number, _) -> None:
+        if came:
+            signal.signal(number, previous[number])
+            signal.raise_signal(number)
         came.append(number)
-        signal.signal(number, previous[number])
 
     try:
         for number in previous:
