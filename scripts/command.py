@@ -66,6 +66,7 @@ def runner(
 
 
 def _run(main, doc: str, flag_values: flags.FlagValues, program: str, arguments: list[str]) -> int:
+    flag_values.unparse_flags()  # of an earlier run in this process
     _register(program, flag_values)
     if _HELP & set(arguments):
         print(_help(program, doc, flag_values))
