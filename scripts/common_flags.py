@@ -267,3 +267,42 @@ def progress(flag_values: flags.FlagValues | str | None = None, text: str | None
         flag_values, text = flags.FLAGS, flag_values
     bar = tqdm if sys.stderr.isatty() else Lines
     return functools.partial(bar, **{"desc": text, "leave": False, "disable": flag_values.quiet, **options})
+
+
+def given_clips(flag_values: flags.FlagValues, patterns: list[str], generator):
+    """Reads the clips of files, folders and globs, or the bundled ones if none are given."""
+    from tf_inversion import paths
+    from tf_inversion.audio.clips import load_clips
+    from tf_inversion.audio.layouts import audio_files
+
+    return load_clips(
+        audio_files(patterns or [str(paths.embedded("speech"))]),
+        generator.num_samples,
+        generator.sample_rate,
+        flag_values.peak or 0.0,
+        progress=progress(flag_values, "reading"),
+    )
+
+
+def recordings(flag_values: flags.FlagValues, split: str, models: ModelBundle, num: int):
+    """Reads at most `num` clips of a split of --data_dir, at the level of the inverter's training."""
+    from tf_inversion.audio.layouts import find_clips
+    from tf_inversion.evaluation.clip_sets import real_clips
+
+    return real_clips(
+        find_clips(flag_values.data_dir, split),
+        models.generator,
+        models.judge.label_names if models.judge else (),
+        num=num,
+        seed=flag_values.seed,
+        peak=models.inverter.peak if flag_values.peak is None else flag_values.peak,
+        progress=progress(flag_values, f"reading, {split}"),
+    )
+
+
+def synthesized(flag_values: flags.FlagValues, generator, num: int, seed: int):
+    """Makes `num` clips of latents drawn with `seed`."""
+    from tf_inversion.evaluation.clip_sets import synthesized_clips
+
+    bar = progress(flag_values, "synthesizing")
+    return synthesized_clips(generator, num, seed, batch_size=flag_values.batch_size, progress=bar)

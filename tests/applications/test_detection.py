@@ -3,40 +3,31 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from curved import Curved, Other
 
-from tf_inversion.applications.detection import OWN_DB, residual_db, roc_auc, score_all, train_detector
-from tf_inversion.generators.base import Generator
-from tf_inversion.latents import draw_latents
+from tf_inversion.applications.detection import (
+    evaluate_detectors,
+    residual_db,
+    roc_auc,
+    train_detector,
+    verdicts,
+)
 from tf_inversion.networks.inverter import Inverter
 
 NUM_SAMPLES = 2048
 
 
-class Curved(Generator):
-    """Four latents through a layer of tanh."""
-
-    def __init__(self, seed=1):
-        super().__init__(latent_dim=4, num_samples=NUM_SAMPLES)
-        random = np.random.default_rng(seed)
-        self._inner = random.normal(0, 0.5, (4, 16)).astype(np.float32)
-        self._outer = random.normal(0, 0.25, (16, NUM_SAMPLES)).astype(np.float32)
-
-    def call(self, z):
-        return tf.matmul(tf.tanh(tf.matmul(z, self._inner)), self._outer)
-
-
 def test_only_own_clips_leave_no_residual(caplog):
     generator = Curved()
-    own = generator(draw_latents(2, 4, seed=3)).numpy()
-    other = Curved(seed=2)(draw_latents(1, 4, seed=3)).numpy()
+    own = generator(generator.draw_latents(2, seed=3)).numpy()
+    other = Other()(generator.draw_latents(1, seed=3)).numpy()
     noisy = own[:1] + 0.1 * own[:1].std() * np.random.default_rng(0).normal(size=(1, NUM_SAMPLES))
     silent, damaged = np.zeros((1, NUM_SAMPLES)), np.full((1, NUM_SAMPLES), np.nan)
     clips = np.concatenate([own, 0.7 * own[:1], noisy, other, silent, damaged]).astype(np.float32)
     residuals = residual_db(clips, generator)
     assert (residuals[:3] < -60).all()
     assert residuals[3] == pytest.approx(-20, abs=0.5)
-    assert residuals[3] < OWN_DB < residuals[4]
+    assert residuals[3] < -10 < residuals[4]
     assert residuals[5:].tolist() == [0, 0]
     assert not caplog.records, "clips of others run out of iterations as a matter of course"
 
@@ -56,20 +47,30 @@ def test_features_tell_tones_from_noise():
         np.testing.assert_array_equal(was, weight)
 
 
-def test_scores_of_every_kind_after_every_degradation():
-    clips = {"own": np.array([[1.0, 2], [3, 4]]), "real": np.array([[5.0, 6]])}
+def test_every_degradation_and_detector_has_a_row():
+    clips = {"own": np.array([[1.0, 6], [3, 4]]), "other": np.array([[2.0, 9]]), "real": np.array([[5.0, 6]])}
     detectors = {"first": lambda audio: audio[:, 0], "sum": lambda audio: audio.sum(1)}
     degradations = {"nothing": lambda clip: clip, "backwards": lambda clip: clip[::-1]}
-    found = {
-        key: {kind: values.tolist() for kind, values in scores.items()}
-        for key, scores in score_all(clips, detectors, degradations).items()
-    }
-    assert found == {
-        ("nothing", "first"): {"own": [1, 3], "real": [5]},
-        ("nothing", "sum"): {"own": [3, 7], "real": [11]},
-        ("backwards", "first"): {"own": [2, 4], "real": [6]},
-        ("backwards", "sum"): {"own": [3, 7], "real": [11]},
-    }
+    rows = evaluate_detectors(clips, detectors, degradations)
+    areas, medians = (
+        ["own / other", "own / real", "other / real"],
+        ["median own", "median other", "median real"],
+    )
+    assert [list(row) for row in rows] == [["degradation", "detector", *areas, *medians]] * 4
+    assert [list(row.values()) for row in rows] == [
+        ["nothing", "first", 0.5, 0, 0, 2, 2, 5],
+        ["nothing", "sum", 0, 0, 0.5, 7, 11, 11],
+        ["backwards", "first", 0, 0.25, 1, 5, 9, 6],
+        ["backwards", "sum", 0, 0, 0.5, 7, 11, 11],
+    ]
+
+
+def test_verdicts_follow_from_the_residual():
+    scores = {"attribution": np.array([80.0, 10, 9]), "features": np.array([1.0, -2, 3])}
+    rows = verdicts(["a", "b", "c"], scores, threshold=-10)
+    assert rows[1] == {"name": "b", "residual_db": -10, "own": 1, "features_log_odds": -2}
+    assert [row["own"] for row in rows] == [1, 1, 0]
+    assert list(verdicts(["a"], {"attribution": np.array([3.0])}, -10)[0]) == ["name", "residual_db", "own"]
 
 
 def test_area_under_the_curve_is_the_share_of_pairs_in_order():

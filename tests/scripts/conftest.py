@@ -76,6 +76,17 @@ def tiny_models(tmp_path_factory) -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def curved_models(tmp_path_factory) -> list[str]:
+    """Flags that name a generator of four latents and an inverter for it, which knows nothing."""
+    from tf_inversion.networks.inverter import Inverter
+
+    path = tmp_path_factory.mktemp("curved") / "inverter.keras"
+    keras.utils.set_random_seed(0)
+    Inverter(latent_dim=4, width=2, num_samples=2048, peak=0.9).save(path)
+    return ["--generator=curved:Curved", f"--inverter={path}"]
+
+
+@pytest.fixture(scope="session")
 def write_noise():
     """Returns a function that writes noise of some level to a WAV file."""
 

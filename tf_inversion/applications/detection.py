@@ -7,11 +7,14 @@ clips of its training look like.
 By attribution: a clip that this generator made has a latent vector that makes
 it again, and `invert` finds it; no other clip has. It needs no training, tells
 which generator made a clip, and the latent vector is the proof.
+
+A detector is a function from clips float32 [n, num_samples] to scores [n], higher for synthesized ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -19,12 +22,12 @@ from sklearn.metrics import roc_auc_score
 from tf_inversion.applications.features import inverter_features
 from tf_inversion.applications.probe import train_probe
 from tf_inversion.evaluation.metrics import PERFECT_DB
+from tf_inversion.evaluation.tables import layout
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion.methods import invert, without_warnings
 from tf_inversion.networks.inverter import Inverter
 
-#: A clip with a residual of at most this, in dB, is the generator's own.
-OWN_DB = -10.0
+Detector = Callable[[np.ndarray], np.ndarray]
 
 
 def train_detector(
@@ -34,7 +37,7 @@ def train_detector(
     *,
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Detector:
     """Trains a linear classifier on the inverter's features of clips.
 
     Args:
@@ -44,7 +47,7 @@ def train_detector(
       progress: wraps loops over batches, here and in the function.
 
     Returns:
-      The function from clips [n, num_samples] to log-odds [n] of being synthesized.
+      The detector: the scores are log-odds of being synthesized.
     """
 
     def features(audio: np.ndarray) -> np.ndarray:
@@ -95,22 +98,45 @@ def residual_db(
     return 10 * np.log10(np.maximum(ratio, 10 ** (PERFECT_DB / 10)))
 
 
-def score_all(
-    clips: Mapping[str, np.ndarray],
-    detectors: Mapping[str, Callable[[np.ndarray], np.ndarray]],
-    degradations: Mapping[str, Callable[[np.ndarray], np.ndarray]],
-    progress: Callable[[Iterable], Iterable] = iter,
-) -> dict[tuple[str, str], dict[str, np.ndarray]]:
-    """Scores kinds of clips by detectors after each degradation.
+def verdicts(
+    names: Sequence[str], scores: Mapping[str, np.ndarray], threshold: float
+) -> list[dict[str, str | float]]:
+    """Returns a row for each clip.
 
     Args:
-      clips: the kinds, float32 [n, num_samples] under their names.
-      detectors: clips [n, num_samples] -> scores [n], under their names; each is called once, with all.
+      names: of the n clips.
+      scores: "attribution", the negative of `residual_db`, and, if there is such a detector, "features".
+      threshold: the residual up to which a clip is the generator's own, in dB.
+
+    Returns:
+      name, residual_db, own (1 or 0) and, where there are such scores, features_log_odds.
+    """
+    rows = []
+    for i, name in enumerate(names):
+        residual = -float(scores["attribution"][i])
+        rows.append({"name": name, "residual_db": residual, "own": int(residual <= threshold)})
+        if "features" in scores:
+            rows[-1]["features_log_odds"] = float(scores["features"][i])
+    return rows
+
+
+def evaluate_detectors(
+    clips: Mapping[str, np.ndarray],
+    detectors: Mapping[str, Detector],
+    degradations: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> list[dict[str, str | float]]:
+    """Measures detectors on kinds of clips after each degradation.
+
+    Args:
+      clips: the kinds, float32 [n, num_samples] under their names, the more synthetic first.
+      detectors: under their names; each is called once, with all clips.
       degradations: clip [num_samples] -> clip [num_samples], under their names.
       progress: wraps the loop over what is degraded.
 
     Returns:
-      (degradation, detector) -> kind -> scores [n].
+      A row for each degradation and detector, which these two name; for each pair of kinds "A / B" the area
+      under the ROC curve; for each kind the median score.
     """
     parts = [(degradation, kind) for degradation in degradations for kind in clips]
     degraded = [
@@ -118,11 +144,28 @@ def score_all(
         for degradation, kind in progress(parts)
     ]
     ends = np.cumsum([len(audio) for audio in degraded])[:-1]
-    found = {(degradation, detector): {} for degradation in degradations for detector in detectors}
-    for detector, score in detectors.items():
-        for (degradation, kind), scores in zip(parts, np.split(score(np.concatenate(degraded)), ends)):
-            found[degradation, detector][kind] = scores
-    return found
+    scores = {name: np.split(detect(np.concatenate(degraded)), ends) for name, detect in detectors.items()}
+    rows = []
+    for degradation in degradations:
+        for detector in detectors:
+            of_kind = {
+                kind: found for (name, kind), found in zip(parts, scores[detector]) if name == degradation
+            }
+            areas = {
+                f"{a} / {b}": roc_auc(of_kind[a], of_kind[b]) for a, b in itertools.combinations(clips, 2)
+            }
+            medians = {f"median {kind}": float(np.median(found)) for kind, found in of_kind.items()}
+            rows.append({"degradation": degradation, "detector": detector, **areas, **medians})
+    return rows
+
+
+def to_markdown(rows: Sequence[Mapping[str, str | float]]) -> str:
+    """Lays out what `evaluate_detectors` returned as a Markdown table."""
+    cells = [
+        [f"{x:.{3 if '/' in key else 1}f}" if isinstance(x, float) else x for key, x in row.items()]
+        for row in rows
+    ]
+    return layout([[*rows[0]], *cells])
 
 
 def roc_auc(positive: np.ndarray, negative: np.ndarray) -> float:
