@@ -24,16 +24,18 @@ def main(_):
     import measure
     from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
     from tf_inversion.networks.discriminator import Discriminator
+    from tf_inversion.training.adversarial import LOSSES, WaveGANTrainer
     from tf_inversion.training.augmentation import Augmentation
-    from tf_inversion.training.wavegan import LOSSES, WaveGANTrainer
 
     config, loss = WaveGANConfig(dim=FLAGS.width), LOSSES["ns_r1"]
     generator, critic = WaveGAN(config), Discriminator(config, mel_width=FLAGS.mel_width)
     trainer = WaveGANTrainer(generator, critic, loss, Augmentation(shift_seconds=0.03), seed=0)
     audio = generator(tf.random.uniform([FLAGS.batch_size, generator.latent_dim], -1, 1))
 
+    labels = tf.fill([FLAGS.batch_size], tf.constant(-1, tf.int64))
+
     def step(number):
-        return float(trainer.train_step((audio, tf.constant(number, tf.int64)))["loss"])
+        return float(trainer.train_step((audio, labels, tf.constant(number, tf.int64)))["loss"])
 
     best = measure.matmul_gflops()
     step(0)  # traces the step with the penalty

@@ -1,15 +1,16 @@
 """Trains a WaveGAN of your own sounds, to generate and to invert.
 
-  train_wavegan --data_dir=data/fsdd --width=16 --peak=0.9
-  train_wavegan --data_dir=drums/ --loss=wgan_gp --mel_width=0 --batch_size=64   # as Donahue et al.
-  train_wavegan --flagfile=flags/digits_wavegan.flags                           # the embedded one, first part
-  train_wavegan --flagfile=flags/digits_wavegan_words.flags                     # and the second
-  train_wavegan --start_from=wavegan_sc09/ --data_dir=data/fsdd                 # go on from a checkpoint
+  train_wavegan --data_dir=drums/
+  train_wavegan --data_dir=data/fsdd --epochs=40
+  train_wavegan --flagfile=flags/pretrained_generator.flags --data_dir=data/speech_commands
+  train_wavegan --data_dir=drums/ --loss=wgan_gp --width=64 --mel_width=0 --peak=0    # as Donahue et al.
+  train_wavegan --data_dir=drums/ --start_from=wavegan_sc09/ --width=64              # go on from a checkpoint
   generate_audio --generator=runs/wavegan/generator --num=20
 
 After every --steps_per_epoch steps a judge listens to samples of the running
-average; the one nearest to the validation clips by Fréchet distance is kept.
-Killed and started again with the same flags, it goes on where it was.
+average; the one nearest to the validation clips by Fréchet distance is kept. A
+training that has collapsed ends with a line that says what was seen. Killed and
+started again with the same flags, it goes on where it was.
 """
 
 import re
@@ -21,13 +22,14 @@ from tf_inversion.scripts import command, training_flags
 FLAGS = flags.FLAGS
 
 training_flags.define(
-    epochs=100,
+    epochs=200,
     output_dir="runs/wavegan",
     learning_rate=None,
-    steps_per_epoch=1000,
-    width="Channels of the generator's last hidden layer.",
+    steps_per_epoch=500,
+    width="Channels of the generator's last hidden layer; 64 in the paper.",
 )
-FLAGS.set_default("batch_size", 32)
+for name, value in {"batch_size": 32, "width": 16, "peak": 0.9}.items():
+    FLAGS.set_default(name, value)
 FLAGS["learning_rate"].help += " Default: 0.0003 for ns_r1, 0.0001 for wgan_gp."
 training_flags.define_augmentation(gain_db=0.0, shift_seconds=0.0)
 flags.DEFINE_string(
@@ -41,6 +43,16 @@ flags.DEFINE_float(
     None,
     "Weight of a loss on tones at multiples of the sample rate over 64, which the upsampling leaves. "
     "Default: 1 for ns_r1, 0 for wgan_gp.",
+    lower_bound=0.0,
+)
+flags.DEFINE_integer(
+    "tone_delay", 2000, "Steps without that loss; it then grows to its weight in as many more.", lower_bound=0
+)
+flags.DEFINE_float(
+    "label_weight",
+    None,
+    "Of labelled clips: weight of a loss that makes the generator's clips clearly of one class each, and the "
+    "classes equally frequent. Default: 0.5 for ns_r1, 0 for wgan_gp.",
     lower_bound=0.0,
 )
 flags.DEFINE_list(
@@ -57,7 +69,14 @@ flags.DEFINE_enum("upsample", "zeros", ["zeros", "nn"], "zeros: transposed convo
 flags.DEFINE_integer("post_filter_len", 0, "Taps of a learned filter after the tanh; 0: none.", lower_bound=0)
 flags.DEFINE_integer("phase_shuffle", 2, "Radius in samples; 0: none.", 0, 31)
 flags.DEFINE_integer(
-    "mel_width", 32, "Channels of a second critic, of log-mel pictures; 0: none, as in the paper.", 0
+    "waveform_width",
+    None,
+    "Channels of the waveform critic's first layer, half of the generator's save a third of a step. "
+    "Default: --width, as in the paper.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "mel_width", 16, "Channels of a second critic, of log-mel pictures; 0: none, as in the paper.", 0
 )
 flags.DEFINE_string(
     "start_from", None, "A WaveGAN to start from: a checkpoint, with its critics if it has them, or .keras."
@@ -93,6 +112,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.networks.discriminator import Discriminator
     from tf_inversion.networks.loading import load_classifier
     from tf_inversion.training import wavegan
+    from tf_inversion.training.adversarial import LOSSES
     from tf_inversion.training.augmentation import Augmentation
 
     clips = {split: find_clips(FLAGS.data_dir, split) for split in ("train", "valid")}
@@ -109,12 +129,25 @@ def main(arguments: list[str]) -> None:
         post_filter_len=FLAGS.post_filter_len,
     )
     generator = WaveGAN(config, sample_rate=FLAGS.sample_rate)
-    discriminator = Discriminator(config, FLAGS.sample_rate, FLAGS.phase_shuffle, FLAGS.mel_width)
+    given = {
+        name: FLAGS[name].value for name in ("learning_rate", "tone_weight", "tone_delay", "label_weight")
+    }
+    loss = dataclasses.replace(
+        LOSSES[FLAGS.loss], **{name: value for name, value in given.items() if value is not None}
+    )
+    num_labels = len(clips["train"].label_names) if loss.label_weight else 0
+    discriminator = Discriminator(
+        config, FLAGS.sample_rate, FLAGS.phase_shuffle, FLAGS.mel_width, FLAGS.waveform_width, num_labels
+    )
     if FLAGS.start_from and not run.resumes:
         wavegan.start_from(FLAGS.start_from, generator, discriminator)
-    given = {name: FLAGS[name].value for name in ("learning_rate", "tone_weight")}
-    loss = dataclasses.replace(
-        wavegan.LOSSES[FLAGS.loss], **{name: value for name, value in given.items() if value is not None}
+
+    settings = wavegan.WaveGANSettings(
+        loss=loss,
+        augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds),
+        batch_size=FLAGS.batch_size,
+        peak=FLAGS.peak,
+        seed=FLAGS.seed,
     )
 
     def save(average, path, step):
@@ -127,11 +160,7 @@ def main(arguments: list[str]) -> None:
         load_classifier(FLAGS.judge or paths.embedded("judge.keras")),
         clips["train"],
         clips["valid"],
-        loss=loss,
-        augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds),
-        batch_size=FLAGS.batch_size,
-        peak=FLAGS.peak,
-        seed=FLAGS.seed,
+        settings,
         save=save if FLAGS.format == "official" else wavegan.save_keras,
     )
     training_flags.report("generator", best, suffix="" if FLAGS.format == "official" else ".keras")

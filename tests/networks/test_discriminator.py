@@ -31,6 +31,11 @@ def test_waveform_critic_has_the_official_variables(slice_len, strides):
     assert critic(tf.zeros([2, slice_len, 1])).shape == (2, 1)
 
 
+def test_the_waveform_critic_has_a_width_of_its_own():
+    critic = Discriminator(SMALL, mel_width=0, waveform_width=1).waveform
+    assert network_variables(critic, "D")["D/downconv_4/conv1d/kernel"].shape == (25, 8, 16)
+
+
 def test_batchnorm_starts_at_the_second_layer():
     critic = Discriminator(dataclasses.replace(SMALL, batchnorm=True), mel_width=0).waveform
     names = [name for name in network_variables(critic, "D") if "batch_normalization" in name]
@@ -46,9 +51,26 @@ def test_scores_of_both_critics_stand_side_by_side():
     audio = tf.random.stateless_normal([3, 16384], [0, 1])
     waveform, image = discriminator.views(audio)
     assert (waveform.shape, image.shape) == ((3, 16384, 1), (3, 64, 80, 1))
-    expected = tf.concat([discriminator.waveform(waveform), discriminator.mel(image)], axis=1)
+    expected = tf.concat([discriminator.waveform(waveform), discriminator.mel(image)[0]], axis=1)
     np.testing.assert_allclose(discriminator(audio), expected, rtol=1e-5)
     assert list(discriminator.networks) == ["D", "D_mel"]
+
+
+def test_a_head_on_the_log_mel_critic_tells_the_classes():
+    audio = tf.random.stateless_normal([3, 16384], [0, 1])
+    with_head, without = (Discriminator(SMALL, phase_shuffle=0, mel_width=2, num_labels=n) for n in (4, 0))
+    without.waveform.set_weights(with_head.waveform.get_weights())
+    without.mel.set_weights(with_head.mel.get_weights())
+    views = with_head.views(audio)
+    scores, logits = with_head.scores_and_logits(views)
+    assert (scores.shape, logits.shape) == ((3, 2), (3, 4))
+    np.testing.assert_allclose(scores, without.scores(views), rtol=1e-5)
+    assert without.scores_and_logits(views)[1] is None
+    assert list(with_head.networks) == ["D", "D_mel", "D_labels"]
+    assert list(network_variables(with_head.labels, "D_labels")) == [
+        "D_labels/output/dense/kernel",
+        "D_labels/output/dense/bias",
+    ]
 
 
 def test_the_log_mel_critic_can_be_left_out():

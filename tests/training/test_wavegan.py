@@ -1,5 +1,6 @@
 """The adversarial training on networks of width 1, run eagerly: tracing would take longer than all steps."""
 
+import collections
 import csv
 import dataclasses
 
@@ -7,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.util import event_pb2
 
-from tf_inversion import errors, losses
+from tf_inversion import errors
 from tf_inversion.audio import files
 from tf_inversion.audio.clips import ClipList, find_clips
 from tf_inversion.evaluation import samples
@@ -19,8 +21,9 @@ from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.discriminator import Discriminator
 from tf_inversion.training import loop, wavegan
+from tf_inversion.training.adversarial import LOSSES
 from tf_inversion.training.augmentation import Augmentation
-from tf_inversion.training.wavegan import LOSSES, WaveGANTrainer, start_from, train_wavegan
+from tf_inversion.training.wavegan import WaveGANSettings, start_from, train_wavegan
 
 SMALL = WaveGANConfig(dim=1, kernel_len=5, latent_dim=3)
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config")  # tf.data stays in graphs
@@ -36,124 +39,6 @@ def eagerly():
 def networks(seed: int, config: WaveGANConfig = SMALL, **of_discriminator) -> tuple[WaveGAN, Discriminator]:
     keras.utils.set_random_seed(seed)
     return WaveGAN(config), Discriminator(config, **{"mel_width": 1, **of_discriminator})
-
-
-def noise(count: int) -> tf.Tensor:
-    return tf.random.stateless_uniform([count, 16384], [0, 1], -0.5, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("name", "critic_steps", "adam"), [("ns_r1", 1, (3e-4, 0.0, 0.99)), ("wgan_gp", 2, (1e-4, 0.5, 0.9))]
-)
-def test_a_step_follows_the_formulas(name, critic_steps, adam):
-    generator, critic = networks(0, phase_shuffle=0)
-    loss = dataclasses.replace(LOSSES[name], critic_steps=critic_steps, penalty=0.0, tone_weight=0.0)
-    trainer = WaveGANTrainer(generator, critic, loss, Augmentation(), seed=7)
-    before = generator.network.get_weights()
-
-    other, opponent = networks(1, phase_shuffle=0)
-    network = other.network
-    network.trainable = True
-    network.set_weights(before)
-    opponent.set_weights(critic.get_weights())
-    optimizers = [keras.optimizers.Adam(*adam) for _ in range(2)]
-    real = noise(2 * critic_steps)
-    for k in range(critic_steps):
-        fake = network(trainer._latents(2, step=3, k=k))[..., 0]
-        with tf.GradientTape() as tape:
-            on_real, on_fake = opponent(real[2 * k : 2 * k + 2]), opponent(fake)
-            if name == "wgan_gp":
-                of_critic = tf.reduce_sum(on_fake - on_real) / 2
-            else:
-                of_critic = tf.reduce_sum(-tf.math.log(tf.sigmoid(on_real) * tf.sigmoid(-on_fake))) / 2
-        gradients = tape.gradient(of_critic, opponent.trainable_variables)
-        optimizers[0].apply(gradients, opponent.trainable_variables)
-    with tf.GradientTape() as tape:
-        on_fake = opponent(network(trainer._latents(2, step=3, k=critic_steps))[..., 0])
-        of_generator = tf.reduce_sum(-on_fake if name == "wgan_gp" else -tf.math.log(tf.sigmoid(on_fake))) / 2
-    gradients = tape.gradient(of_generator, network.trainable_variables)
-    optimizers[1].apply(gradients, network.trainable_variables)
-
-    metrics = trainer.train_step((real, tf.constant(3, tf.int64)))
-    np.testing.assert_allclose(metrics["discriminator/loss"], of_critic, rtol=1e-4)
-    np.testing.assert_allclose(metrics["generator/loss"], of_generator, rtol=1e-4)
-    for expected, actual in zip(opponent.get_weights(), critic.get_weights()):
-        np.testing.assert_allclose(actual, expected, atol=1e-6)
-    after = generator.network.get_weights()
-    for expected, actual in zip(network.get_weights(), after):
-        np.testing.assert_allclose(actual, expected, atol=1e-6)
-    assert any(np.abs(new - old).max() > adam[0] / 2 for new, old in zip(after, before))
-    for average, old, new in zip(trainer.average.network.get_weights(), before, after):
-        np.testing.assert_allclose(average, 0.998 * old + 0.002 * new, atol=1e-7)
-
-
-def test_latents_are_drawn_anew_for_every_update():
-    trainer = WaveGANTrainer(*networks(0), LOSSES["wgan_gp"], Augmentation(), seed=2**32 - 1)
-    drawn = [trainer._latents(4, step, k).numpy() for step in range(3) for k in range(6)]
-    assert len({latents.tobytes() for latents in drawn}) == 18
-    assert all(np.abs(latents).max() <= 1 for latents in drawn)
-
-
-class Quadratic(keras.Model):
-    """Scores sum(slope * x + x^2 / 2) of a view x, whose gradient is slope + x."""
-
-    slopes = (0.01, -0.02)
-
-    def seed_phases(self, seed):
-        pass
-
-    def views(self, audio):
-        return [audio[..., tf.newaxis], tf.reshape(audio[:, :8000], [-1, 100, 80, 1])]
-
-    def scores(self, views):
-        scores = [slope * view + view**2 / 2 for slope, view in zip(self.slopes, views)]
-        return tf.stack([tf.reduce_sum(score, range(1, score.shape.rank)) for score in scores], axis=1)
-
-
-@pytest.fixture
-def quadratic():
-    """Returns a function that makes a trainer whose critic has a known gradient."""
-    return lambda name: WaveGANTrainer(WaveGAN(SMALL), Quadratic(), LOSSES[name], Augmentation(), seed=0)
-
-
-def test_r1_is_half_the_squared_gradient_at_real_clips_in_some_steps(quadratic):
-    real = noise(2)
-    expected = sum(
-        np.mean(np.sum((slope + np.reshape(view, [2, -1])) ** 2, axis=1)) / 2
-        for slope, view in zip(Quadratic.slopes, Quadratic().views(real))
-    )
-    trainer = quadratic("ns_r1")
-    penalties = [float(trainer.train_step((real, step))["discriminator/penalty"]) for step in (0, 1, 7, 8)]
-    np.testing.assert_allclose(penalties, [8 * expected, 0, 0, 8 * expected], rtol=1e-5)
-
-
-def test_gradient_penalty_holds_the_gradient_between_clips_at_length_one(quadratic):
-    trainer, seed = quadratic("wgan_gp"), tf.constant([4, 2])
-    views = Quadratic().views(noise(3) / 30)
-    others = Quadratic().views(-noise(3) / 20)
-    share = tf.random.stateless_uniform([3], seed).numpy()[:, np.newaxis]
-    assert np.ptp(share) > 0.1
-    expected = 0
-    for slope, view, other in zip(Quadratic.slopes, views, others):
-        between = (1 - share) * np.reshape(view, [3, -1]) + share * np.reshape(other, [3, -1])
-        expected += np.mean((np.linalg.norm(slope + between, axis=1) - 1) ** 2)
-    assert expected > 0.1
-    np.testing.assert_allclose(trainer._penalty(views, others, seed), expected, rtol=1e-4)
-
-
-def test_the_tone_weight_quietens_tones():
-    levels = []
-    for weight in (0.0, 10.0):
-        generator, critic = networks(3)
-        loss = dataclasses.replace(LOSSES["ns_r1"], learning_rate=1e-2, tone_weight=weight)
-        trainer = WaveGANTrainer(generator, critic, loss, Augmentation(), seed=0)
-        for step in range(4):
-            metrics = trainer.train_step((noise(2), step))
-        levels.append(
-            float(losses.checkerboard_loss(generator(tf.linspace(-1.0, 1.0, 48)[:, tf.newaxis] ** [1, 2, 3])))
-        )
-        assert metrics["generator/loss"] < 10, "told without the tones, to compare with other runs"
-    assert levels[1] < 0.8 * levels[0]
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +82,7 @@ class Training:
 
     def __init__(self, output_dir, clips, seed=0, epochs=2, steps_per_epoch=2, kill_at=None, **changes):
         self.generator, self.discriminator = networks(seed, mel_width=0)
+        self.save = changes.pop("save", wavegan.save_keras)
         progress = Bar(kill_at) if kill_at else None
         self.run = loop.Run(
             output_dir, epochs, steps_per_epoch, settings={}, checkpoint_minutes=0.0, progress=progress
@@ -204,7 +90,12 @@ class Training:
         keras.utils.set_random_seed(5)
         self.judge = Classifier(architecture="mel_cnn", width=2)
         self.clips = clips
-        self.changes = {"loss": dataclasses.replace(LOSSES["ns_r1"], penalty_every=2), **changes}
+        self.settings = WaveGANSettings(
+            **{"loss": dataclasses.replace(LOSSES["ns_r1"], penalty_every=2), **changes},
+            augmentation=Augmentation(gain_db=3.0, shift_seconds=0.01),
+            batch_size=2,
+            num_judged=20,
+        )
 
     def fit(self):
         return train_wavegan(
@@ -214,10 +105,8 @@ class Training:
             self.judge,
             self.clips["train"],
             self.clips["valid"],
-            augmentation=Augmentation(gain_db=3.0, shift_seconds=0.01),
-            batch_size=2,
-            num_judged=20,
-            **self.changes,
+            self.settings,
+            self.save,
         )
 
     def weights(self):
@@ -327,6 +216,53 @@ def test_one_clip_is_too_few_to_validate_with(clips, tmp_path):
         training.fit()
 
 
+def test_labels_are_asked_for_where_a_head_wants_them(clips, tmp_path):
+    training = Training(tmp_path / "run", clips)
+    _, training.discriminator = networks(0, num_labels=2)
+    with pytest.raises(errors.InvalidArgumentError, match="discriminator: has a head for labels"):
+        training.fit()
+    assert not list(tmp_path.iterdir())
+
+
+def test_silent_clips_are_refused(tmp_path):
+    for i in range(3):
+        files.write_audio(tmp_path / "silence/train" / f"{i}.wav", np.zeros(9000, np.float32), 16000)
+    silence = find_clips(tmp_path / "silence", "train")
+    with pytest.raises(errors.DatasetError, match="silent, as all training clips"):
+        Training(tmp_path / "run", {"train": silence, "valid": silence}).fit()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_collapse_ends_the_training_and_leaves_the_last_weights(clips, tmp_path):
+    loss = dataclasses.replace(LOSSES["ns_r1"], learning_rate=0.0)
+    saved = []
+    training = Training(
+        tmp_path,
+        clips,
+        steps_per_epoch=2,
+        loss=loss,
+        patience=3,
+        save=lambda average, path, step: saved.append((path.name, step)),
+    )
+    for weight in training.generator.network.weights:
+        weight.assign(tf.zeros_like(weight))
+    with pytest.raises(errors.TrainingError, match=r"silent or constant.* at step 2: .*; try ") as caught:
+        training.fit()
+    assert "\n" not in str(caught.value)
+    assert saved == [("generator", 2), ("generator_last", 2)]
+
+
+def test_samples_are_heard_and_seen_in_tensorboard(clips, tmp_path):
+    Training(tmp_path, clips, epochs=1, steps_per_epoch=1).fit()
+    tags = collections.Counter()
+    for path in (tmp_path / "logs").glob("events*"):
+        for record in tf.data.TFRecordDataset(str(path)):
+            for value in event_pb2.Event.FromString(record.numpy()).summary.value:
+                tags[value.metadata.plugin_data.plugin_name, value.tag] += 1
+    assert ("audio", "synthesized") in tags
+    assert ("images", "synthesized/log_mel") in tags
+
+
 def same(network: keras.Model, other: keras.Model) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(network.get_weights(), other.get_weights()))
 
@@ -342,6 +278,18 @@ def test_start_from_takes_generator_and_critics(tmp_path):
         taken = network_variables(opponent.networks[scope], scope)
         for name, value in network_variables(network, scope).items():
             np.testing.assert_array_equal(taken[name], value)
+
+
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_start_from_takes_the_head_of_as_many_classes(num_labels, tmp_path):
+    generator, discriminator = networks(0, num_labels=2)
+    save_official(generator, tmp_path / "run", 5, opponents=discriminator.networks)
+    other, opponent = networks(1, num_labels=num_labels)
+    before = opponent.labels.get_weights()
+    start_from(tmp_path / "run", other, opponent)
+    assert same(opponent.mel, discriminator.mel)
+    expected = discriminator.labels.get_weights() if num_labels == 2 else before
+    np.testing.assert_array_equal(opponent.labels.get_weights()[0], expected[0])
 
 
 @pytest.mark.parametrize("name", ["official", "alone.keras"])

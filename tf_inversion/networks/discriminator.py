@@ -2,7 +2,8 @@
 
 The waveform critic is the discriminator of Donahue et al. (2019, appendix D)
 with phase shuffle. It hears phase and fine detail, but the word only late. The
-log-mel critic sees the word at once and costs a quarter as much.
+log-mel critic sees the word at once and costs a quarter as much. Where the
+clips have labels, a linear head on its features learns to tell the classes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Discriminator(keras.Model):
       sample_rate: in hertz.
       phase_shuffle: activations are shifted by up to this many samples either way.
       mel_width: channels of the log-mel critic's first layer; 0 leaves it out.
+      waveform_width: channels of the waveform critic's first layer; the generator's `dim` by default.
+      num_labels: classes that a linear head on the log-mel critic's features tells apart; 0 for no head.
     """
 
     def __init__(
@@ -31,21 +34,26 @@ class Discriminator(keras.Model):
         config: WaveGANConfig,
         sample_rate: int = 16000,
         phase_shuffle: int = 2,
-        mel_width: int = 32,
+        mel_width: int = 16,
+        waveform_width: int | None = None,
+        num_labels: int = 0,
     ):
         super().__init__(name="discriminator")
         self.sample_rate = sample_rate
-        self.waveform = _waveform_critic(config, phase_shuffle)
-        self.mel = None
+        self.waveform = _waveform_critic(config, waveform_width or config.dim, phase_shuffle)
+        self.mel = self.labels = None
         if mel_width:
             frames = mel.log_mel(tf.zeros([1, config.slice_len]), sample_rate).shape[1]
             self.mel = _mel_critic(frames, mel_width)
+            if num_labels:
+                self.labels = _label_head(self.mel.outputs[1].shape[1], num_labels)
         self.built = True
 
     @property
     def networks(self) -> dict[str, keras.Model]:
         """The critics by their scopes in a checkpoint: "D" is the official discriminator."""
-        return {"D": self.waveform, **({"D_mel": self.mel} if self.mel else {})}
+        networks = {"D": self.waveform, "D_mel": self.mel, "D_labels": self.labels}
+        return {scope: network for scope, network in networks.items() if network}
 
     def views(self, audio: tf.Tensor) -> list[tf.Tensor]:
         """Returns what each critic looks at: [batch, num_samples, 1], and [batch, frames, bands, 1]."""
@@ -57,8 +65,17 @@ class Discriminator(keras.Model):
 
     def scores(self, views: list[tf.Tensor]) -> tf.Tensor:
         """Returns the critics' scores [batch, critics] of what `views` returned."""
-        critics = (self.waveform, self.mel)[: len(views)]
-        return tf.concat([critic(view, training=True) for critic, view in zip(critics, views)], axis=1)
+        return self.scores_and_logits(views)[0]
+
+    def scores_and_logits(self, views: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns the scores, and the class logits [batch, num_labels], None without a head."""
+        scores, logits = [self.waveform(views[0], training=True)], None
+        if self.mel:
+            score, features = self.mel(views[1], training=True)
+            scores.append(score)
+            if self.labels:
+                logits = self.labels(features)
+        return tf.concat(scores, axis=1), logits
 
     def seed_phases(self, seed: tf.Tensor) -> None:
         """Makes the next phases a function of the seed (int [2]), for a checkpoint lacks their state."""
@@ -70,12 +87,12 @@ class Discriminator(keras.Model):
         return self.scores(self.views(audio))
 
 
-def _waveform_critic(config: WaveGANConfig, phase_shuffle: int) -> keras.Model:
+def _waveform_critic(config: WaveGANConfig, dim: int, phase_shuffle: int) -> keras.Model:
     """Strided convolutions down to 16 samples; layers are named as the scopes of the official checkpoint."""
     x = audio = keras.Input((config.slice_len, 1), name="waveform")
     last = len(config.strides) - 1
     for i, stride in enumerate(sorted(config.strides, reverse=True)):
-        width = config.dim << i
+        width = dim << i
         x = keras.layers.Conv1D(width, config.kernel_len, stride, padding="same", name=f"downconv_{i}")(x)
         if config.batchnorm and i:
             x = keras.layers.BatchNormalization(epsilon=1e-3, name=f"downconv_{i}_batchnorm")(x)
@@ -92,8 +109,14 @@ def _mel_critic(frames: int, width: int) -> keras.Model:
     for i in range(_MEL_STAGES):
         x = keras.layers.Conv2D(width << i, 4, 2, padding="same", name=f"conv_{i}")(x)
         x = keras.layers.LeakyReLU(0.2)(x)
+    features = keras.layers.Flatten()(x)
     x = keras.layers.Flatten()(BatchDeviation()(x))
-    return keras.Model(image, keras.layers.Dense(1, name="output")(x), name="mel_critic")
+    return keras.Model(image, [keras.layers.Dense(1, name="output")(x), features], name="mel_critic")
+
+
+def _label_head(num_features: int, num_labels: int) -> keras.Model:
+    features = keras.Input((num_features,), name="features")
+    return keras.Model(features, keras.layers.Dense(num_labels, name="output")(features), name="label_head")
 
 
 class PhaseShuffle(keras.layers.Layer):
