@@ -93,6 +93,6 @@ setuptools.setup(
         ],
     },
     entry_points={
-        "console_scripts": [f"{command} = tf_inversion.scripts.{command}:run" for command in COMMANDS]
+        "console_scripts": [f"{command} = tf_inversion.scripts.start:{command}" for command in COMMANDS]
     },
 )

@@ -59,7 +59,7 @@ def runner(
         except KeyboardInterrupt as error:
             complaint, code = str(error) or "interrupted", getattr(error, "exit_code", 130)
         # Only here is the traceback gone, and with it the progress bars of its frames.
-        print(f"{name}: {' '.join(complaint.split())}", file=sys.stderr)
+        process.complain(name, complaint)
         return code
 
     return run

@@ -21,6 +21,8 @@ _ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.S
 _PATIENCE = 1.2  # seconds for the main thread to end the command after a signal
 _DONE = b"\0\n"  # tells the attendant that the command came to its own end
 _LINES = 40  # of native output that are kept
+_signals: list[int] = []  # that came
+_last_line = threading.Event()  # has been written
 
 
 class Ended(KeyboardInterrupt):
@@ -53,6 +55,12 @@ def take_over(name: str) -> None:
     _handle_signals(name, attendant)
 
 
+def complain(name: str, words: str) -> None:
+    """Writes the command's last line to stderr."""
+    print(f"{name}: {' '.join(words.split())}", file=sys.stderr)
+    _last_line.set()
+
+
 def _open_streams() -> None:
     for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
         try:
@@ -62,15 +70,6 @@ def _open_streams() -> None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
-    atexit.register(_flush)
-
-
-def _flush() -> None:
-    """Writes what is left to stdout, or drops it: Python would complain of a full disk once more."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _start_attendant(folder: str | None, held: bool) -> int:
@@ -89,12 +88,7 @@ def _start_attendant(folder: str | None, held: bool) -> int:
         os.dup2(writer, 2)
         sys.stderr = os.fdopen(terminal, "w", 1, sys.stderr.encoding, "backslashreplace")
     faulthandler.enable(sys.stderr)
-
-    def dismiss() -> None:
-        os.write(writer, _DONE)
-        os.waitpid(pid, 0)
-
-    atexit.register(dismiss)
+    atexit.register(_finish, pid, writer)
     return writer
 
 
@@ -115,6 +109,18 @@ def _attend(reader: int, folder: str | None) -> None:
     os.write(2, b"".join(lines))
 
 
+def _finish(pid: int, attendant: int) -> None:
+    """The last that Python does before it takes itself apart."""
+    try:
+        sys.stdout.flush()
+    except OSError:  # a full disk or a closed pipe, of which Python would complain once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.write(attendant, _DONE)
+    os.waitpid(pid, 0)
+    if _signals:  # to take TensorFlow apart takes seconds
+        os._exit(128 + _signals[0])
+
+
 def _handle_signals(name: str, attendant: int) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -126,15 +132,16 @@ def _handle_signals(name: str, attendant: int) -> None:
 
 
 def _end(number: int, _) -> None:
+    _signals.append(number)
     for other in _ENDINGS:
         signal.signal(other, signal.SIG_IGN)
     raise Ended(number)
 
 
-def _watch(name: str, signals: int, attendant: int) -> None:
+def _watch(name: str, reader: int, attendant: int) -> None:
     """Ends the process where the main thread is in native code that does not let it hear a signal."""
     while True:
-        number = os.read(signals, 1)[0]
+        number = os.read(reader, 1)[0]
         if number not in _ENDINGS:
             continue
         time.sleep(_PATIENCE)
@@ -142,7 +149,8 @@ def _watch(name: str, signals: int, attendant: int) -> None:
             _tell(f"{name}: finishing this step; once more to stop at once")
             continue
         paths.remove_unfinished()
-        _tell(f"{name}: {_ENDINGS[number]}")
+        if not _last_line.is_set():
+            _tell(f"{name}: {_ENDINGS[number]}")
         os.write(attendant, _DONE)
         os._exit(128 + number)
 

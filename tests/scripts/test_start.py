@@ -7,11 +7,9 @@ from importlib.metadata import entry_points
 
 import pytest
 
-COMMANDS = {
-    point.name: point.value.split(":")[0]
-    for point in entry_points(group="console_scripts")
-    if point.value.startswith("tf_inversion.")
-}
+COMMANDS = [
+    point.name for point in entry_points(group="console_scripts") if point.value.startswith("tf_inversion.")
+]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -30,8 +28,11 @@ def test_help_names_every_method(command, tmp_path, name):
     assert set(METHODS) <= words
 
 
-@pytest.mark.parametrize("module", COMMANDS.values())
-def test_starts_without_the_slow_imports(module):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_starts_without_the_slow_imports_and_ready_for_ctrl_c(name):
     slow = "{'tensorflow', 'keras', 'librosa', 'matplotlib'}"
-    program = f"import sys, {module}; print(*{slow} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == ""
+    program = (
+        f"from tf_inversion.scripts.start import {name}; import signal, sys; "
+        f"print(*{slow} & set(sys.modules), signal.getsignal(signal.SIGINT).name)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "SIG_DFL"
