@@ -80,23 +80,23 @@ def problem(generator):
     """Returns the objective, clips and the best of 1,024 random latents for each."""
     from tf_inversion import losses
     from tf_inversion.evaluation.clip_sets import synthesized_clips
-    from tf_inversion.inversion import starts
+    from tf_inversion.inversion import initializers
 
     audio = synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed).audio
-    start = starts.screened(audio, generator, 1, FLAGS.seed, batch_size=64)[:, 0]
+    start = initializers.screened(audio, generator, 1, FLAGS.seed, batch_size=64)[:, 0]
     return losses.make_objective("synthesized", generator), audio, start
 
 
-def compile_for(minimize, objective, audio, start):
+def compile_for(solver, audio, start):
     for few in (1, 2):  # what is compiled for a second size serves all
-        minimize(objective, audio[:few], start[:few], max_iterations=1)
+        solver.run(audio[:few], start[:few], solver.options(1))
 
 
-def run(minimize, objective, audio, start, target_db, **limits):
+def run(solver, audio, start, target_db, maxiter, tol=None):
     """Returns the outcome, which clips came to the target, and the CPU seconds."""
     goal = 10 ** (target_db / 10)
     began = time.process_time()
-    outcome = minimize(objective, audio, start, goal=goal, **limits)
+    outcome = solver.run(audio, start, solver.options(maxiter, tol, goal))
     return outcome, outcome.objective <= goal, time.process_time() - began
 
 
@@ -109,7 +109,9 @@ def quotient(a, b):
 
 
 def backends():
-    from tf_inversion.inversion import lbfgs, scipy_backend, tfp_backend
+    from tf_inversion.inversion.solvers.lbfgs import LBFGS
+    from tf_inversion.inversion.solvers.scipy_lbfgs import SciPyLBFGS
+    from tf_inversion.inversion.solvers.tfp_lbfgs import TFPLBFGS
 
     print(
         f"## L-BFGS three ways: {FLAGS.num_clips} clips, screened starts, to {FLAGS.target_db:g} dB "
@@ -117,19 +119,19 @@ def backends():
         "| width | L-BFGS | got there | CPU s | clips per CPU s | ratio to SciPy | evaluations a clip "
         "| median nMSE dB |\n|---:|---|---:|---:|---:|---:|---:|---:|"
     )
-    ways = {"SciPy": scipy_backend, "TensorFlow Probability": tfp_backend, "batched": lbfgs}
+    classes = {"SciPy": SciPyLBFGS, "TensorFlow Probability": TFPLBFGS, "batched": LBFGS}
     bounds = []
     for width in map(int, FLAGS.width):
-        task = problem(load(width))
+        objective, *task = problem(load(width))
         speeds = []
-        for name, way in ways.items():
-            compile_for(way.minimize, *task)
+        for name, cls in classes.items():
+            solver = cls(objective)
+            compile_for(solver, *task)
             # No tolerance: each of them goes on until the target or the limit.
-            limits = {"max_iterations": FLAGS.limit, "tolerance": 0.0}
-            outcome, there, cpu = run(way.minimize, *task, FLAGS.target_db, **limits)
+            outcome, there, cpu = run(solver, *task, FLAGS.target_db, FLAGS.limit, tol=0.0)
             speeds.append(there.sum() / cpu)
             if name == "SciPy":
-                bounds.append(bound(*task, cpu / outcome.evaluations.sum()))
+                bounds.append(bound(objective, *task, cpu / outcome.evaluations.sum()))
             print(
                 f"| {width} | {name} | {there.mean():.0%} | {cpu:.1f} | {speeds[-1]:.3f} "
                 f"| {quotient(speeds[-1], speeds[0])} | {outcome.evaluations.mean():.0f} "
@@ -155,22 +157,24 @@ def bound(objective, audio, start, seconds):
 
 
 def gauss_newton():
-    from tf_inversion.inversion import gauss_newton, lbfgs
+    from tf_inversion.inversion.solvers.gauss_newton import GaussNewton
+    from tf_inversion.inversion.solvers.lbfgs import LBFGS
 
     print(
         f"## Gauss-Newton against L-BFGS: {FLAGS.num_clips} clips, one screened start each\n\n"
         "| width | to | refinement | at most | got there | CPU s a clip | CPU s a clip that got there "
         "| ratio | median nMSE dB |\n|---:|---|---|---:|---:|---:|---:|---:|---:|"
     )
-    ways = {"L-BFGS": (lbfgs, FLAGS.long_limit), "Gauss-Newton": (gauss_newton, FLAGS.gauss_newton_limit)}
+    classes = {"L-BFGS": (LBFGS, FLAGS.long_limit), "Gauss-Newton": (GaussNewton, FLAGS.gauss_newton_limit)}
     for width in map(int, FLAGS.width):
-        task = problem(load(width))
-        for way, _ in ways.values():
-            compile_for(way.minimize, *task)
+        objective, *task = problem(load(width))
+        solvers = {name: (cls(objective), limit) for name, (cls, limit) in classes.items()}
+        for solver, _ in solvers.values():
+            compile_for(solver, *task)
         for target_db in map(float, FLAGS.targets_db):
             speeds = []
-            for name, (way, limit) in ways.items():
-                outcome, there, cpu = run(way.minimize, *task, target_db, max_iterations=limit)
+            for name, (solver, limit) in solvers.items():
+                outcome, there, cpu = run(solver, *task, target_db, limit)
                 speeds.append(there.sum() / cpu)
                 print(
                     f"| {width} | {target_db:g} dB | {name} | {limit} | {there.mean():.0%} "
@@ -211,7 +215,8 @@ def measure(count):
 
     from tf_inversion import load_generator, load_inverter, losses
     from tf_inversion.evaluation.clip_sets import synthesized_clips
-    from tf_inversion.inversion import lbfgs, starts
+    from tf_inversion.inversion import initializers
+    from tf_inversion.inversion.solvers.lbfgs import LBFGS
 
     evaluated = tf.Variable(0)
 
@@ -222,13 +227,11 @@ def measure(count):
 
     generator = load_generator()
     audio = synthesized_clips(generator, count, FLAGS.seed).audio
-    start = starts.encoder(audio, load_inverter(), batch_size=64)
-    objective = Counted(losses.PRESETS["synthesized"], generator)
-    compile_for(lbfgs.minimize, objective, audio, start)
+    start = initializers.encoder(audio, load_inverter(), batch_size=64)
+    solver = LBFGS(Counted(losses.PRESETS["synthesized"], generator))
+    compile_for(solver, audio, start)
     evaluated.assign(0)
-    outcome, there, cpu = run(
-        lbfgs.minimize, objective, audio, start, FLAGS.target_db, max_iterations=FLAGS.limit, batch_size=64
-    )
+    outcome, there, cpu = run(solver, audio, start, FLAGS.target_db, FLAGS.limit)
     needed = int(outcome.evaluations.sum())
     return {
         "clips": count,

@@ -38,7 +38,7 @@ def main(_):
 
 
 def sensitivity(generator, clips, batch_size=8):
-    from tf_inversion.inversion.gauss_newton import jacobian
+    from tf_inversion.inversion.solvers.gauss_newton import jacobian
 
     compiled = tf.function(lambda z: jacobian(generator, z), reduce_retracing=True)
     changes = []

@@ -77,7 +77,7 @@ _DEFINITIONS = {
     ),
     "backend": lambda: flags.DEFINE_enum(
         "backend",
-        "batched",
+        None,
         ["batched", "tfp", "scipy"],
         "L-BFGS in batches, by TensorFlow Probability, or by SciPy as in the paper, one clip at a time.",
     ),

@@ -77,3 +77,14 @@ def curved_clips(curved):
     """Six latent vectors of `curved`, and their clips."""
     latents = draw_latents(6, 4, seed=1)
     return latents, curved(latents).numpy()
+
+
+@pytest.fixture(scope="session")
+def minimize():
+    """Returns a function that runs a solver, with its options and `batch_size` by name."""
+
+    def run(solver, audio, start, max_iterations, batch_size=64, on_round=None, **options):
+        options = solver.options(max_iterations, **options)
+        return solver.run(audio, start, options, batch_size, on_round)
+
+    return run

@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from tf_inversion import errors, invert, load_generator, losses
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion import gauss_newton, lbfgs, starts
+from tf_inversion.inversion import initializers, uncertainty
 from tf_inversion.inversion.methods import METHODS, choose, without_warnings
 from tf_inversion.inversion.result import STATUSES
+from tf_inversion.inversion.solvers.lbfgs import LBFGS
 from tf_inversion.latents import draw_latents, save_latents
 from tf_inversion.networks.loading import load_inverter
 
@@ -201,7 +202,7 @@ def test_least_squares_starts_with_the_inverter_if_there_is_one(curved, curved_c
     start = {"method": "least_squares", "refine": "none", "starts": 1}
     knowing = Knowing(latents, curved.num_samples)
     np.testing.assert_array_equal(invert(clips, curved, inverter=knowing, **start).latents, latents)
-    alone = starts.screened(clips, curved, 1, seed=0, batch_size=64)[:, 0]
+    alone = initializers.screened(clips, curved, 1, seed=0, batch_size=64)[:, 0]
     np.testing.assert_array_equal(invert(clips, curved, **start).latents, alone)
     assert not choose("least_squares").needs_inverter
     assert choose("least_squares", init="encoder").needs_inverter
@@ -260,7 +261,7 @@ def test_unrefined_starts_that_agree_on_an_unexplained_clip_do_not_end_the_searc
     clips = 100 * np.random.default_rng(3).normal(0, 0.3, (2, 40)).astype(np.float32)
     result = invert(clips, linear, init="random", refine="none", starts=6)
     assert list(result.evaluations) == [6, 6]
-    begin = starts.random(2, 6, 3, seed=0)
+    begin = initializers.random(2, 6, linear, seed=0)
     values = [value_of("synthesized", linear, clips, begin[:, k]) for k in range(6)]
     np.testing.assert_allclose(result.objective, np.min(values, axis=0), rtol=1e-6)
 
@@ -281,15 +282,15 @@ def test_the_seed_fixes_random_starts(curved, curved_clips):
 # Objectives
 
 
-def test_stages_follow_one_another(curved, curved_clips):
+def test_stages_follow_one_another(minimize, curved, curved_clips):
     clips, zero = curved_clips[1], np.zeros((6, 4), np.float32)
     options = {"init": "zero", "refine": "lbfgs", "max_iterations": 4}
     result = invert(clips, curved, **options, objective="waveform_mae:3,synthesized")
-    first = lbfgs.minimize(
-        losses.make_objective({"waveform_mae": 1.0}, curved), clips, zero, max_iterations=3
+    first = minimize(
+        LBFGS(losses.make_objective({"waveform_mae": 1.0}, curved)), clips, zero, max_iterations=3
     )
-    second = lbfgs.minimize(
-        losses.make_objective("synthesized", curved), clips, first.latents, max_iterations=4, goal=1e-8
+    second = minimize(
+        LBFGS(losses.make_objective("synthesized", curved)), clips, first.latents, max_iterations=4
     )
     np.testing.assert_allclose(result.latents, second.latents, atol=1e-4)
     np.testing.assert_allclose(result.objective, second.objective, rtol=0.01)
@@ -456,7 +457,7 @@ def test_error_bars(curved, curved_clips):
     clips = curved_clips[1] + np.random.default_rng(0).normal(0, 0.02, (6, 64)).astype(np.float32)
     result = invert(clips, curved, "least_squares", init="zero", starts=1, error_bars=True)
     np.testing.assert_array_equal(
-        result.latent_std, gauss_newton.standard_deviation(curved, clips, result.latents)
+        result.latent_std, uncertainty.standard_deviation(curved, clips, result.latents)
     )
     assert (np.abs(result.latents - curved_clips[0]) < 5 * result.latent_std).all()
 

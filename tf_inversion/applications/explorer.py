@@ -26,7 +26,8 @@ from tf_inversion.audio.clips import SILENCE
 from tf_inversion.evaluation import figures
 from tf_inversion.evaluation.metrics import clip_metrics, judge_probabilities
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion import gauss_newton, methods
+from tf_inversion.inversion import methods
+from tf_inversion.inversion.solvers.gauss_newton import jacobian
 from tf_inversion.latents import draw_latents
 from tf_inversion.networks.inverter import Inverter
 
@@ -213,7 +214,7 @@ def _spectrum_jacobian(generator: Generator) -> Callable:
 
     @tf.function
     def tangents(z: tf.Tensor) -> tf.Tensor:
-        of_audio = gauss_newton.jacobian(generator, z[None])[0]
+        of_audio = jacobian(generator, z[None])[0]
         # Through the spectrum as a batch: TensorFlow 2.17 crashes on a vectorised matrix product of one clip.
         audio = tf.repeat(generator(z[None]), z.shape[0], 0)
         with tf.autodiff.ForwardAccumulator(audio, of_audio) as accumulator:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_inversion import losses
 from tf_inversion.audio import mel
 from tf_inversion.export import wav
-from tf_inversion.inversion import lbfgs
+from tf_inversion.inversion.solvers.lbfgs import LBFGS
 from tf_inversion.models import ModelBundle
 
 #: What `refine` minimises: that of the hybrid for real clips, see `losses.PRESETS`.
@@ -71,7 +71,7 @@ def build(models: ModelBundle) -> dict[str, Callable]:
         usable = (tf.size(iterations) == tf.shape(audio)[0]) & tf.reduce_all(iterations > 0)
         message = "iterations: give a number above 0 for each clip, not"
         with tf.control_dependencies([tf.debugging.Assert(usable, [message, iterations])]):
-            latents = lbfgs.solve(objective, audio, inverter.encode(audio), tf.identity(iterations))
+            latents = LBFGS(objective).solve(audio, inverter.encode(audio), tf.identity(iterations))
         return {"latents": latents, "audio": generator(latents)}
 
     def reconstructions(audio):

@@ -1,9 +1,4 @@
-"""The named methods, each a start and a refinement, and the one call that runs them.
-
-Two choices that do not know each other make a method: where the latent vector
-starts (`starts.py`) and how it is refined (`refiner.py`: `lbfgs.py`, `adam.py`,
-`gauss_newton.py`, or not at all).
-"""
+"""The named methods, each an initializer and a solver, and the one call that runs them."""
 
 from __future__ import annotations
 
@@ -24,8 +19,16 @@ from tf_inversion.audio import clips as clip_files
 from tf_inversion.audio import files
 from tf_inversion.batching import in_batches
 from tf_inversion.generators import adjusted, base, loading
-from tf_inversion.inversion import gauss_newton, refiner, result, rounds
-from tf_inversion.inversion import starts as start_room
+from tf_inversion.inversion import (
+    auto,
+    batch,
+    compiled,
+    initializers,
+    restarts,
+    result,
+    solvers,
+    uncertainty,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -56,8 +59,16 @@ class Method:
     starts: int = 1
     objective: str | Mapping[str, float] = "auto"
     phase_free_iterations: int | None = None
+    tolerance: float | None = None
     options: Mapping[str, float] = dataclasses.field(default_factory=dict)
     init_alone: str | None = None
+
+    def iterations_for(self, weights: Mapping[str, float]) -> int:
+        return (
+            self.max_iterations
+            if "waveform" in weights
+            else self.phase_free_iterations or self.max_iterations
+        )
 
     @property
     def needs_inverter(self) -> bool:
@@ -68,7 +79,7 @@ class Method:
 #: and with the one that its code ran, and exact recovery.
 METHODS = {
     "encoder": Method("encoder", "none"),
-    "gradient": Method("random", "lbfgs", 50_000, starts=4),
+    "gradient": Method("random", "tfp_lbfgs", 50_000, starts=4),
     # To a clip that no z makes exactly, other starts are worth more than the last iterations of one.
     "hybrid": Method("encoder", "lbfgs", 200, starts=8, phase_free_iterations=60),
     "paper": Method("encoder", "lbfgs", 200, objective="paper"),
@@ -79,7 +90,8 @@ METHODS = {
         "gauss_newton",
         20,
         objective="synthesized",
-        options={"steps": 1, "prior": 0.003, "tolerance": 0.0},
+        tolerance=0.0,
+        options={"steps": 1, "damping": 0.003},
     ),
     "least_squares": Method(
         "encoder", "gauss_newton", 200, starts=5, objective="synthesized", init_alone="screened"
@@ -100,7 +112,7 @@ def invert(
     max_iterations: int | None = None,
     objective: str | Mapping[str, float] | None = None,
     tolerance: float | None = None,
-    backend: str = "batched",
+    backend: str | None = None,
     init_file: str | os.PathLike | None = None,
     adjust: Iterable[str] = (),
     error_bars: bool = False,
@@ -118,12 +130,12 @@ def invert(
       inverter: audio -> z. Default, where the method starts with it: the embedded one; but least_squares
         starts at random latents only if a generator is given without an inverter.
       classifier: audio -> logits with activations, for objectives that need it.
-      init: a name in `starts.STARTS`.
+      init: a name in `initializers.INITIALIZERS`.
       starts: how many starts; the best answer is kept. Further ones are for clips that are not solved
         (-60 dB by Gauss-Newton, -40 by the others), unless two starts agree on what is left (less than
         -10 dB, if it is of the waveform), or L-BFGS or Adam came to -10 dB of the waveform and ran out of
         iterations. In between the best answer so far is put back into [-1, 1] and refined again.
-      refine: a name in `refiner.REFINEMENTS`.
+      refine: a name in `solvers.SOLVERS`.
       max_iterations: of the refinement, for each start; "auto" may take up to 200 more to find out what a
         clip needs. The default of "hybrid" is 200, and 60 where the objective is not of the waveform.
       objective: "auto", a preset, or weighted loss terms, see `losses.stages`; as a mapping, weights of
@@ -152,7 +164,10 @@ def invert(
     chosen = choose(
         method, init=init, starts=starts, refine=refine, max_iterations=max_iterations, objective=objective
     )
-    check_choice("backend", backend, refiner.BACKENDS)
+    if backend is not None:
+        check_choice("backend", backend, solvers.LBFGS_BACKENDS)
+        if chosen.refine in solvers.LBFGS_BACKENDS.values():
+            chosen = dataclasses.replace(chosen, refine=solvers.LBFGS_BACKENDS[backend])
     if tolerance is not None and not tolerance >= 0:
         raise errors.InvalidArgumentError(f"tolerance: {tolerance}; give 0 or more")
     if init_file is not None and chosen.init != "file":
@@ -164,50 +179,71 @@ def invert(
     adjust = tuple(dict.fromkeys(adjust))
     for name in adjust:
         check_choice("adjust", name, adjusted.UNITS)
-    adjusting = _adjusted(generator, adjust) if adjust else generator
+    adjusting = compiled.kept(generator, adjusted.Adjusted, adjust) if adjust else generator
     finite = (np.abs(clips) <= files.LOUDEST).all(1)
     if not finite.all():
         _log.warning(
             "%d clip(s) hold NaN, infinity or more than %g: not inverted", np.sum(~finite), files.LOUDEST
         )
 
+    good = clips[finite]
+    solver = functools.partial(solvers.make, adjusting, chosen.refine, **chosen.options)
+    if chosen.objective != "auto" or chosen.refine == "none":
+        objective = "synthesized" if chosen.objective == "auto" else chosen.objective
+        programs = [
+            restarts.program(
+                [
+                    (solver(weights, classifier), iterations or chosen.iterations_for(weights))
+                    for weights, iterations in losses.stages(objective)
+                ]
+            )
+        ]
+    else:
+        heard = classifier is not None and chosen.refine != "gauss_newton"
+        programs = [
+            restarts.program([(solver(weights, classifier), chosen.iterations_for(weights))])
+            for weights in (
+                losses.PRESETS["synthesized"],
+                losses.PRESETS["real" if heard else "phase_free"],
+            )
+        ]
+    bar = _Bar(progress, len(good))
+
+    def told(rows, shares, latents):
+        bar.update(rows, shares)
+        if watch:
+            watch(latents)
+
+    search = restarts.Search(
+        good,
+        programs,
+        np.zeros(len(good), int),
+        chosen.starts,
+        chosen.tolerance if tolerance is None else tolerance,
+        batch_size,
+        seed,
+        told,
+    )
+
     def adjustable(latents: np.ndarray) -> np.ndarray:
         """Puts adjustments of 0 behind latents [..., latent_dim]."""
         return np.concatenate([latents, np.zeros((*latents.shape[:-1], len(adjust)), np.float32)], -1)
 
-    refine = refiner.Refiner(
-        adjusting,
-        classifier,
-        refine=chosen.refine,
-        objective=chosen.objective,
-        max_iterations=chosen.max_iterations,
-        phase_free_iterations=chosen.phase_free_iterations or chosen.max_iterations,
-        screen=lambda x: adjustable(start_room.screened(x, generator, 1, seed, batch_size)[:, 0]),
-        num_bounded=generator.latent_dim,
-        options=chosen.options,
-        tolerance=tolerance,
-        backend=backend,
-        batch_size=batch_size,
-        seed=seed,
-        watch=watch,
-    )
-    good = clips[finite]
-    bar = iter(progress(range(len(good))))
+    def screen(rows: np.ndarray) -> np.ndarray:
+        return adjustable(initializers.screened(good[rows], generator, 1, seed, batch_size)[:, 0])
+
     began = time.perf_counter()
-    begin = adjustable(_starts(good, finite, chosen, generator, inverter, init_file, seed, batch_size))
+    start = adjustable(_starts(good, finite, chosen, generator, inverter, init_file, seed, batch_size))
     starting = (time.perf_counter() - began) / max(len(good), 1)  # seconds per clip
-    done = 0.0
-
-    def finished(count: float) -> None:
-        nonlocal done
-        before, done = done, done + count
-        list(itertools.islice(bar, int(done + 1e-6) - int(before + 1e-6)))
-
     outcome = None
     if len(good):
-        outcome = refine(good, begin, finished)
+        if len(programs) > 1:
+            outcome = auto.descend(search, start[:, 0], screen)
+        else:
+            outcome = search.descend(np.arange(len(good)), start[:, 0])
+        outcome = restarts.restart(search, outcome, start, generator)
         outcome = outcome._replace(seconds=outcome.seconds + starting)
-    list(bar)  # to its end
+    bar.close()
     return _result(outcome, clips, finite, adjusting, names, chosen, batch_size, error_bars, progress)
 
 
@@ -231,8 +267,8 @@ def choose(method: str, **overrides) -> Method:
         chosen = dataclasses.replace(chosen, init_alone=None)
     if overrides.get("max_iterations") is not None:
         chosen = dataclasses.replace(chosen, phase_free_iterations=None)
-    check_choice("init", chosen.init, start_room.STARTS)
-    check_choice("refine", chosen.refine, refiner.REFINEMENTS)
+    check_choice("init", chosen.init, initializers.INITIALIZERS)
+    check_choice("refine", chosen.refine, solvers.SOLVERS)
     if chosen.starts < 1:
         raise errors.InvalidArgumentError(f"starts: {chosen.starts}; give at least 1")
     if chosen.refine != "none" and chosen.max_iterations < 1:
@@ -240,6 +276,22 @@ def choose(method: str, **overrides) -> Method:
     if chosen.objective != "auto":
         losses.stages(chosen.objective)
     return chosen
+
+
+class _Bar:
+    """Takes shares of n clips' searches that are done for steps of an iteration over the clips."""
+
+    def __init__(self, progress: Callable[[Iterable], Iterable], n: int):
+        self._shares, self._shown, self._loop = np.zeros(n), 0, iter(progress(range(n)))
+
+    def update(self, rows: np.ndarray, shares: np.ndarray) -> None:
+        self._shares[rows] = np.maximum(self._shares[rows], shares)
+        done = int(self._shares.sum() + 1e-6)
+        list(itertools.islice(self._loop, done - self._shown))
+        self._shown = done
+
+    def close(self) -> None:
+        list(self._loop)
 
 
 def _clips(audio, generator: base.Generator) -> tuple[np.ndarray, list[str] | None]:
@@ -263,29 +315,24 @@ def _clips(audio, generator: base.Generator) -> tuple[np.ndarray, list[str] | No
     return audio, None
 
 
-@functools.lru_cache(maxsize=8)
-def _adjusted(generator: base.Generator, adjust: tuple[str, ...]) -> adjusted.Adjusted:
-    return adjusted.Adjusted(generator, adjust)
-
-
 def _starts(clips, finite, chosen: Method, generator, inverter, init_file, seed, batch_size) -> np.ndarray:
     """Returns starts [n, count, latent_dim], those most likely first; `finite` are n of all clips."""
     n, dim = len(clips), generator.latent_dim
     if not n:
         return np.zeros((0, chosen.starts, dim), np.float32)
     if chosen.init == "random":
-        return start_room.random(n, chosen.starts, dim, seed)
+        return initializers.random(n, chosen.starts, generator, seed)
     if chosen.init == "screened":
-        return start_room.screened(clips, generator, chosen.starts, seed, batch_size)
+        return initializers.screened(clips, generator, chosen.starts, seed, batch_size)
     if chosen.init == "zero":
         first = np.zeros((n, dim), np.float32)
     elif chosen.init == "file":
-        first = start_room.file(init_file, len(finite), dim)[finite]
+        first = initializers.file(init_file, len(finite), dim)[finite]
     else:
-        first = start_room.encoder(clips, _fitting(inverter or _embedded_inverter(), generator), batch_size)
+        first = initializers.encoder(clips, _fitting(inverter or _embedded_inverter(), generator), batch_size)
     if chosen.starts == 1:
         return first[:, None]
-    more = start_room.screened(clips, generator, chosen.starts - 1, seed, batch_size)
+    more = initializers.screened(clips, generator, chosen.starts - 1, seed, batch_size)
     return np.concatenate([first[:, None], more], 1)
 
 
@@ -325,27 +372,27 @@ def _result(
         return array
 
     latents = spread("latents", np.nan, (generator.latent_dim,))
-    status = words[spread("status", rounds.FAILED, dtype=np.int32)]
+    status = words[spread("status", batch.FAILED, dtype=np.int32)]
     if failed := np.sum(status[finite] == "failed"):
         _log.warning("%d of %d clips failed: the search met no number, or no way on", failed, len(finite))
     if ran_out := np.sum(status[finite] == "ran out"):
         _log.warning("%d of %d clips ran out of iterations", ran_out, len(finite))
     if chosen.refine == "gauss_newton" and chosen.objective == "synthesized":
-        strange = np.sum(spread("objective", 0) > refiner.EXPLAINED)
+        strange = np.sum(spread("error_db", -np.inf) > restarts.NEAR_DB)
         if strange:
             _log.warning(
                 "%d of %d clips stay unexplained (over %d dB): no sound of this generator; methods "
                 "hybrid and, without an inverter, gradient keep more of what they say",
                 strange,
                 len(finite),
-                10 * np.log10(refiner.EXPLAINED),
+                restarts.NEAR_DB,
             )
     if chosen.refine == "none":
         status[:] = "encoded"
     latent_std = np.full_like(latents, np.nan) if error_bars else None
     known = np.isfinite(latents).all(1)
     if error_bars and known.any():
-        latent_std[known] = gauss_newton.standard_deviation(generator, clips[known], latents[known], progress)
+        latent_std[known] = uncertainty.standard_deviation(generator, clips[known], latents[known], progress)
     audio = in_batches(generator, latents, batch_size=batch_size)
     traces = iter([np.reshape(points, [-1, 2]) for points in (outcome.trace if outcome else ())])
     adjustments = None

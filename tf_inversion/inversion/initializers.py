@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import zipfile
 from collections.abc import Callable
@@ -13,10 +12,11 @@ import tensorflow as tf
 from tf_inversion import errors
 from tf_inversion.audio.mel import log_mels
 from tf_inversion.batching import in_batches
-from tf_inversion.generators import base
+from tf_inversion.generators.base import Generator
+from tf_inversion.inversion.compiled import kept
 from tf_inversion.networks.inverter import Inverter
 
-STARTS = ("encoder", "random", "screened", "zero", "file")
+INITIALIZERS = ("encoder", "random", "screened", "zero", "file")
 _SCREENED_FROM = 1024  # random latents, the same for all clips
 
 
@@ -25,22 +25,21 @@ def encoder(audio: np.ndarray, inverter: Inverter, batch_size: int) -> np.ndarra
     return in_batches(inverter.encode, audio, batch_size=batch_size)
 
 
-def random(n: int, count: int, latent_dim: int, seed: int) -> np.ndarray:
-    """Draws latents uniformly from [-1, 1]: float32 [n, count, latent_dim]."""
+def random(n: int, count: int, generator: Generator, seed: int) -> np.ndarray:
+    """Draws latents from the generator's prior: float32 [n, count, latent_dim]."""
     # Another stream than `latents.draw_latents`: a start must not be the answer by the same seed.
-    return np.random.default_rng([seed, 1]).uniform(-1, 1, (n, count, latent_dim)).astype(np.float32)
+    drawn = generator.prior.sample(n * count, generator.latent_dim, [seed, 1])
+    return drawn.reshape(n, count, -1)
 
 
-def screened(
-    audio: np.ndarray, generator: base.Generator, count: int, seed: int, batch_size: int
-) -> np.ndarray:
+def screened(audio: np.ndarray, generator: Generator, count: int, seed: int, batch_size: int) -> np.ndarray:
     """Returns for each clip the best `count` of 1,024 random latents: float32 [n, count, latent_dim].
 
     The distance is that of multi-resolution log-mel features, which forgets the phase. The random
     clips are made once and serve all of `audio`.
     """
-    candidates = random(1, max(_SCREENED_FROM, count), generator.latent_dim, seed)[0]
-    features = _features(generator)
+    candidates = random(1, max(_SCREENED_FROM, count), generator, seed)[0]
+    features = kept(generator, _features)
     made = in_batches(lambda z: features(generator(z)), candidates, batch_size=batch_size)
     given = in_batches(features, audio, batch_size=batch_size)
     # |given - made|^2 without its constant part.
@@ -48,8 +47,7 @@ def screened(
     return candidates[tf.math.top_k(-distance, count).indices.numpy()]
 
 
-@functools.lru_cache(maxsize=8)
-def _features(generator: base.Generator) -> Callable:
+def _features(generator: Generator) -> Callable:
     return tf.function(lambda x: log_mels(x, generator.sample_rate), reduce_retracing=True)
 
 

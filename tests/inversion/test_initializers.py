@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_inversion import errors, losses
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion import starts
+from tf_inversion.inversion import initializers
 from tf_inversion.latents import draw_latents, save_latents
 from tf_inversion.networks.inverter import Inverter
 
@@ -34,24 +34,29 @@ def made(generator):
     return latents, generator(latents).numpy()
 
 
-def test_random_latents_are_uniform_and_seeded():
-    drawn = starts.random(500, 2, 3, seed=4)
-    assert (drawn.shape, drawn.dtype) == ((500, 2, 3), np.float32)
+def test_random_latents_are_uniform_and_seeded(generator):
+    drawn = initializers.random(500, 2, generator, seed=4)
+    assert (drawn.shape, drawn.dtype) == ((500, 2, 2), np.float32)
     assert np.abs(drawn).max() <= 1
     assert drawn.std() == pytest.approx(1 / np.sqrt(3), abs=0.02)
-    np.testing.assert_array_equal(drawn, starts.random(500, 2, 3, seed=4))
-    assert (drawn != starts.random(500, 2, 3, seed=5)).all()
+    np.testing.assert_array_equal(drawn, initializers.random(500, 2, generator, seed=4))
+    assert (drawn != initializers.random(500, 2, generator, seed=5)).all()
 
 
-def test_random_starts_of_a_clip_do_not_depend_on_how_many_follow():
-    np.testing.assert_array_equal(starts.random(9, 2, 3, seed=4)[:5], starts.random(5, 2, 3, seed=4))
+def test_random_starts_of_a_clip_do_not_depend_on_how_many_follow(generator):
+    np.testing.assert_array_equal(
+        initializers.random(9, 2, generator, seed=4)[:5], initializers.random(5, 2, generator, seed=4)
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7])
 def test_no_start_is_the_answer_by_the_same_seed(generator, seed):
     answers = draw_latents(1024, 2, seed)
     clips = generator(answers[:4]).numpy()
-    for begin in (starts.random(4, 1, 2, seed), starts.screened(clips, generator, 1, seed, 512)):
+    for begin in (
+        initializers.random(4, 1, generator, seed),
+        initializers.screened(clips, generator, 1, seed, 512),
+    ):
         for start in begin[:, 0]:
             assert np.abs(answers - start).max(1).min() > 1e-5
 
@@ -59,12 +64,12 @@ def test_no_start_is_the_answer_by_the_same_seed(generator, seed):
 def test_screening_finds_the_nearest(generator, made):
     """Of 1,024 points in a square the nearest is some 0.03 away; phase-free features forget the signs."""
     latents, clips = made
-    begin = starts.screened(clips, generator, 5, seed=0, batch_size=300)
+    begin = initializers.screened(clips, generator, 5, seed=0, batch_size=300)
     assert (begin.shape, begin.dtype) == ((3, 5, 2), np.float32)
     np.testing.assert_allclose(np.abs(begin[:, 0]), np.abs(latents), atol=0.1)
     distances = np.stack([distance(generator, clips, begin[:, k]) for k in range(5)])
     assert (np.diff(distances, axis=0) >= -1e-6).all()
-    drawn = starts.random(3, 20, 2, seed=9)
+    drawn = initializers.random(3, 20, generator, seed=9)
     average = np.mean([distance(generator, clips, drawn[:, k]) for k in range(20)], 0)
     assert (distances[0] < 0.1 * average).all()
 
@@ -77,30 +82,30 @@ def distance(generator, clips, latents):
 
 def test_screening_of_a_clip_does_not_depend_on_its_company(generator, made):
     clips = made[1]
-    together = starts.screened(clips, generator, 2, seed=0, batch_size=1024)
-    alone = starts.screened(clips[1:2], generator, 2, seed=0, batch_size=100)
+    together = initializers.screened(clips, generator, 2, seed=0, batch_size=1024)
+    alone = initializers.screened(clips[1:2], generator, 2, seed=0, batch_size=100)
     np.testing.assert_array_equal(alone[0], together[1])
 
 
 def test_more_starts_than_are_screened(generator, made):
-    begin = starts.screened(made[1], generator, 1100, seed=0, batch_size=550)
+    begin = initializers.screened(made[1], generator, 1100, seed=0, batch_size=550)
     assert begin.shape == (3, 1100, 2)
 
 
 def test_encoder_is_the_inverter_in_batches(made):
     inverter = Inverter(latent_dim=2, width=2, num_samples=1024)
-    begin = starts.encoder(made[1], inverter, batch_size=2)
+    begin = initializers.encoder(made[1], inverter, batch_size=2)
     assert begin.shape == (3, 2)
     np.testing.assert_allclose(begin, inverter.encode(tf.constant(made[1])), atol=1e-5)
 
 
 def test_file(made, tmp_path):
     save_latents(tmp_path / "latents.npz", made[0], ["a", "b", "c"], std=np.ones((3, 2)))
-    begin = starts.file(tmp_path / "latents.npz", 3, 2)
+    begin = initializers.file(tmp_path / "latents.npz", 3, 2)
     np.testing.assert_array_equal(begin, made[0])
     for n, dim in ((4, 2), (3, 5)):
         with pytest.raises(errors.InvalidArgumentError, match=rf"\(3, 2\); needed are \({n}, {dim}\)"):
-            starts.file(tmp_path / "latents.npz", n, dim)
+            initializers.file(tmp_path / "latents.npz", n, dim)
 
 
 def broken_files(folder):
@@ -123,7 +128,7 @@ def test_files_that_hold_no_latents_are_named(tmp_path):
     assert len(broken) == 10
     for path in broken:
         with pytest.raises(errors.InvalidArgumentError, match="not a latents file") as caught:
-            starts.file(path, 3, 2)
+            initializers.file(path, 3, 2)
         assert str(path) in str(caught.value)
     with pytest.raises(errors.InvalidArgumentError, match="init_file: is missing"):
-        starts.file(None, 3, 2)
+        initializers.file(None, 3, 2)

@@ -1,0 +1,145 @@
+"""Runs a solver on any number of clips, a batch at a time.
+
+After each round the items that are done leave and others that wait take their place, so that no
+evaluation goes to the done and memory does not grow with the number of clips.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+RUNNING, CONVERGED, FAILED, RAN_OUT = range(4)
+
+
+class Options(NamedTuple):
+    """Options of a search, scalars; in a solver's `update` they are tensors.
+
+    Attributes:
+      maxiter: iterations of an item.
+      tol: what an item must gain to go on, as the solver defines it.
+      goal: a value of the objective; an item that is down to it has converged.
+      restart: whether this is a further start of the items, so that a solver may search more widely.
+      seed: of what the solver draws, int32.
+    """
+
+    maxiter: int
+    tol: float
+    goal: float
+    restart: bool = False
+    seed: int = 0
+
+
+class Outcome(NamedTuple):
+    """Where each of n searches ended and what it took; every array starts with n.
+
+    Attributes:
+      latents: float32 [n, latent_dim].
+      objective: float32 [n], its value there.
+      error_db: float32 [n], an upper bound of the squared error over the clip's energy, in dB, which is
+        tight where the objective is of the waveform alone; inf where the objective does not contain it.
+      iterations, evaluations: int32 [n]; evaluations are forward passes of the generator.
+      status: int32 [n], RUNNING to RAN_OUT.
+      seconds: float32 [n] of wall time, a round's being shared out equally.
+      trace: n lists of (iteration, objective), one after each round.
+    """
+
+    latents: np.ndarray
+    objective: np.ndarray
+    error_db: np.ndarray
+    iterations: np.ndarray
+    evaluations: np.ndarray
+    status: np.ndarray
+    seconds: np.ndarray
+    trace: list[list[tuple[int, float]]]
+
+    @classmethod
+    def at(cls, latents: np.ndarray) -> Outcome:
+        """Returns the outcome of no search at all: nothing is known of these latents, nothing was spent."""
+        n = len(latents)
+        unknown, none = np.full(n, np.nan, np.float32), np.zeros(n, np.int32)
+        return cls(
+            latents, unknown, unknown, none, none, none, np.zeros(n, np.float32), [[] for _ in range(n)]
+        )
+
+    def updated(self, rows: np.ndarray, new: Outcome, wins: np.ndarray | None = None) -> Outcome:
+        """Returns this outcome with `new` in some rows; what both took is added up.
+
+        Args:
+          rows: int [m], the rows that `new` is of.
+          new: m outcomes.
+          wins: bool [m], which of them are better than what there was; by default they succeed it. The
+            trace of rivals goes on with the best so far, since another start begins anew.
+        """
+        best = np.full(len(rows), np.inf) if wins is None else self.objective[rows]
+        wins = np.full(len(rows), True) if wins is None else wins
+        fields = {name: np.array(value) for name, value in self._asdict().items() if name != "trace"}
+        for name in ("latents", "objective", "error_db", "status"):
+            fields[name][rows[wins]] = getattr(new, name)[wins]
+        for name in ("iterations", "evaluations", "seconds"):
+            fields[name][rows] += getattr(new, name)
+        trace = list(self.trace)
+        for row, points, least in zip(rows, new.trace, best):
+            before = self.iterations[row]
+            trace[row] = trace[row] + [(before + i, np.fmin(value, least)) for i, value in points]
+        return Outcome(**fields, trace=trace)
+
+
+def lower(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """Returns where an objective is lower; a number is lower than NaN."""
+    return (new < old) | (np.isnan(old) & ~np.isnan(new))
+
+
+def run(
+    solver,
+    audio: np.ndarray,
+    start: np.ndarray,
+    options: Options,
+    batch_size: int,
+    on_round: Callable[[np.ndarray, NamedTuple], object] | None = None,
+) -> Outcome:
+    """Runs a solver on n clips from n starts.
+
+    Args:
+      solver: a `solvers.base.Solver`.
+      audio: float32 [n, ..., num_samples].
+      start: float32 [n, latent_dim].
+      options: of every item.
+      batch_size: items at work at once; bounds the memory.
+      on_round: told after each round the rows that were at work and the state of all n, in arrays.
+    """
+    n = len(start)
+    options = Options(*map(tf.constant, options))
+    init, update = solver.compiled
+    arrays: list[np.ndarray] = []  # the state of all
+    seconds, trace = np.zeros(n, np.float32), [[] for _ in range(n)]
+    waiting, active = list(range(n)), []
+    while waiting or active:
+        began = time.perf_counter()
+        free = batch_size - len(active)
+        entering, waiting = waiting[:free], waiting[free:]
+        active += entering
+        targets = solver.objective.targets(tf.constant(audio[active]), tf.constant(start[active]))
+        if entering:
+            theirs = {name: target[-len(entering) :] for name, target in targets.items()}
+            state = init(tf.constant(start[entering]), theirs)
+            arrays = arrays or [np.zeros((n, *x.shape[1:]), x.dtype.as_numpy_dtype) for x in state]
+            for array, values in zip(arrays, state):
+                array[entering] = values
+        state = update(type(state)(*(tf.constant(array[active]) for array in arrays)), targets, options)
+        for array, values in zip(arrays, state):
+            array[active] = values
+        every = type(state)(*arrays)
+        every.status[~np.isfinite(every.value)] = FAILED
+        for item in active:
+            trace[item].append((int(every.iterations[item]), float(every.value[item])))
+        seconds[active] += (time.perf_counter() - began) / len(active)
+        worked, active = active, [item for item in active if every.status[item] == RUNNING]
+        if on_round:
+            on_round(np.array(worked), every)
+    found = every.z, every.value, solver.error_db(every.value)
+    return Outcome(*found, every.iterations, every.evaluations, every.status, seconds, trace)
