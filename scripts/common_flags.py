@@ -287,17 +287,29 @@ def given_clips(flag_values: flags.FlagValues, patterns: list[str], generator):
 def recordings(flag_values: flags.FlagValues, split: str, models: ModelBundle, num: int):
     """Reads at most `num` clips of a split of --data_dir, at the level of the inverter's training."""
     from tf_inversion.audio.layouts import find_clips
+
+    found = find_clips(flag_values.data_dir, split)
+    return read_clips(flag_values, found, models, num, flag_values.seed)
+
+
+def read_clips(flag_values: flags.FlagValues, found, models: ModelBundle, num: int, seed: int):
+    """Reads at most `num` of the clips that were found, at the level of the inverter's training."""
     from tf_inversion.evaluation.clip_sets import real_clips
 
     return real_clips(
-        find_clips(flag_values.data_dir, split),
+        found,
         models.generator,
         models.judge.label_names if models.judge else (),
         num=num,
-        seed=flag_values.seed,
-        peak=models.inverter.peak if flag_values.peak is None else flag_values.peak,
-        progress=progress(flag_values, f"reading, {split}"),
+        seed=seed,
+        peak=peak(flag_values, models),
+        progress=progress(flag_values, "reading"),
     )
+
+
+def peak(flag_values: flags.FlagValues, models: ModelBundle) -> float:
+    """Returns the level that clips of a data set are scaled to."""
+    return models.inverter.peak if flag_values.peak is None else flag_values.peak
 
 
 def synthesized(flag_values: flags.FlagValues, generator, num: int, seed: int):

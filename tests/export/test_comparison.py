@@ -1,12 +1,16 @@
 """The table of what a conversion costs."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.export import comparison, tflite
+from tf_inversion.export.exportable import make_exportable
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+from tf_inversion.models import ModelBundle
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 
@@ -18,17 +22,13 @@ def models():
     keras.utils.set_random_seed(0)
     inverter, generator = Inverter(latent_dim=4, width=1), WaveGAN(WaveGANConfig(dim=1, latent_dim=4))
     # The classifier has its words in another order than the judge.
-    return inverter, generator, Classifier(WORDS[::-1], width=1), Classifier(WORDS, "mel_cnn", width=1)
+    classifier, judge = Classifier(WORDS[::-1], width=1), Classifier(WORDS, "mel_cnn", width=1)
+    return ModelBundle(generator, inverter, classifier, judge)
 
 
 @pytest.fixture(scope="module")
 def files(models):
-    inverter, generator, classifier, _ = models
-    exportables = [
-        tflite.exportable_inverter(inverter),
-        tflite.exportable_generator(generator),
-        tflite.exportable_classifier(classifier),
-    ]
+    exportables = [make_exportable(name, models) for name in ("inverter", "generator", "classifier")]
     return {model.name: tflite.convert(model, ["float32"]) for model in exportables}
 
 
@@ -38,7 +38,9 @@ def _clips(labels):
 
 
 def test_rows(models, files):
-    inverter, generator, classifier, judge = models
+    inverter, generator, classifier, judge = (
+        getattr(models, name) for name in ("inverter", "generator", "classifier", "judge")
+    )
     audio = _clips(None).audio
     heard = {
         "inverter": judge(generator(inverter(audio))),
@@ -46,7 +48,7 @@ def test_rows(models, files):
         "classifier": classifier(audio)[:, ::-1],  # the judge's order
     }
     labels = np.array([0, 1, 1, -1])
-    rows = comparison.compare(files, _clips(labels), *models, batch_size=3)
+    rows = comparison.compare(files, _clips(labels), models, batch_size=3)
     assert [(row["model"], row["format"]) for row in rows] == [
         (name, form) for name in heard for form in ("keras", "float32")
     ]
@@ -66,8 +68,8 @@ def test_rows(models, files):
 def test_the_file_of_another_model_is_told(models, files):
     """It has an error, and a correlation below 1; clips without labels have no accuracy."""
     keras.utils.set_random_seed(1)
-    other = Inverter(latent_dim=4, width=1)
-    rows = comparison.compare({"inverter": files["inverter"]}, _clips(None), other, *models[1:])
+    other = dataclasses.replace(models, inverter=Inverter(latent_dim=4, width=1))
+    rows = comparison.compare({"inverter": files["inverter"]}, _clips(None), other)
     assert [row["accuracy"] for row in rows] == [None, None]
     assert rows[1]["max_error"] > 1e-2
     assert rows[1]["correlation"] < 0.99

@@ -19,6 +19,14 @@ from tf_inversion.audio.clips import find_clips, load_clips
 from tf_inversion.audio.spectrogram import KINDS, Spectrogram
 from tf_inversion.evaluation.metrics import judge_probabilities
 from tf_inversion.export import tflite
+from tf_inversion.export.exportable import (
+    Exportable,
+    dft_spectrogram,
+    exportable_classifier,
+    exportable_generator,
+    exportable_inverter,
+)
+from tf_inversion.export.settings import FORMATS, FRONT_ENDS
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.latents import draw_latents
 from tf_inversion.networks.classifier import Classifier
@@ -69,12 +77,12 @@ def clips():
 
 @pytest.fixture(scope="module")
 def inverter_files(clips):
-    exportable = tflite.exportable_inverter(load_inverter())
+    exportable = exportable_inverter(load_inverter())
     calibration = np.concatenate([clips[:10], load_generator()(draw_latents(40, 100, seed=6))])
-    return tflite.convert(exportable, tflite.FORMATS, calibration)
+    return tflite.convert(exportable, FORMATS, calibration)
 
 
-def _float32(exportable: tflite.Exportable) -> bytes:
+def _float32(exportable: Exportable) -> bytes:
     return tflite.convert(exportable, ["float32"])["float32"]
 
 
@@ -128,7 +136,7 @@ def test_generator(in_client):
     latents = draw_latents(3, 5, seed=0)
     error = {"float32": 1e-5, "float16": 1e-2, "dynamic_range": 0.1}
     scale = np.abs(generator(latents)).max()
-    for name, contents in tflite.convert(tflite.exportable_generator(generator), error).items():
+    for name, contents in tflite.convert(exportable_generator(generator), error).items():
         output = in_client(contents, latents)
         assert output["signature"] == "generate"
         np.testing.assert_allclose(output["audio"], generator(latents), rtol=0, atol=error[name] * scale)
@@ -138,14 +146,14 @@ def test_original_graph(tmp_path):
     official_wavegan.write(tmp_path, WaveGANConfig(dim=1, latent_dim=4), flat=True)
     generator = load_generator(tmp_path, original_graph=True)
     latents = draw_latents(2, 4, seed=0)
-    outputs, _ = tflite.run(_float32(tflite.exportable_generator(generator)), latents)
+    outputs, _ = tflite.run(_float32(exportable_generator(generator)), latents)
     np.testing.assert_allclose(outputs["audio"], generator(latents), atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ["resnet18", "mel_cnn"])
 def test_classifier(in_client, noise, architecture):
     classifier = Classifier(["low", "high"], architecture, width=2)
-    output = in_client(_float32(tflite.exportable_classifier(classifier)), noise)
+    output = in_client(_float32(exportable_classifier(classifier)), noise)
     assert output["signature"] == "classify"
     np.testing.assert_allclose(output["logits"], classifier(noise), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(
@@ -158,13 +166,13 @@ def test_dft_spectrogram(noise, kind):
     audio = noise[:, :1000]  # no whole number of frames
     # Near its floor of 1e-2 the logarithm makes a hundred times as much of an error.
     atol = 1e-3 if kind == "log_magnitude" else 1e-5
-    np.testing.assert_allclose(tflite.dft_spectrogram(audio, kind), Spectrogram(kind)(audio), atol=atol)
+    np.testing.assert_allclose(dft_spectrogram(audio, kind), Spectrogram(kind)(audio), atol=atol)
 
 
 def test_dft_front_end_needs_no_rfft(in_client, noise):
     keras.utils.set_random_seed(0)
     inverter = Inverter(latent_dim=3, width=2)
-    exportable = tflite.exportable_inverter(inverter, "dft")
+    exportable = exportable_inverter(inverter, "dft")
     output = in_client(_float32(exportable), noise)
     np.testing.assert_allclose(output["latents"], inverter(noise), rtol=1e-4, atol=1e-4)
     assert not [name for name in output["operations"] if "FFT" in name]
@@ -176,8 +184,7 @@ def test_dft_stays_in_float(noise):
     inverter = Inverter(latent_dim=3, width=2)
     formats = ("dynamic_range", "int8")
     stft, dft = (
-        tflite.convert(tflite.exportable_inverter(inverter, front_end), formats, noise)
-        for front_end in tflite.FRONT_ENDS
+        tflite.convert(exportable_inverter(inverter, front_end), formats, noise) for front_end in FRONT_ENDS
     )
     for name in formats:
         assert len(dft[name]) - len(stft[name]) > 0.98 * 2 * 129 * 256 * 4
@@ -185,20 +192,20 @@ def test_dft_stays_in_float(noise):
 
 def test_classifier_with_dft(noise):
     classifier = Classifier(width=2)
-    contents = _float32(tflite.exportable_classifier(classifier, "dft"))
+    contents = _float32(exportable_classifier(classifier, "dft"))
     outputs, seconds = tflite.run(contents, noise)
     np.testing.assert_allclose(outputs["logits"], classifier(noise), rtol=1e-3, atol=1e-4)
     assert seconds > 0
 
 
 def test_metadata():
-    exportable = tflite.exportable_generator(WaveGAN(WaveGANConfig(dim=1, latent_dim=5), sample_rate=8000))
+    exportable = exportable_generator(WaveGAN(WaveGANConfig(dim=1, latent_dim=5), sample_rate=8000))
     contents = tflite.convert(exportable, ["float16"])["float16"]
     facts = tflite.metadata(exportable, "float16", contents)
     assert facts["signature"] == "generate"
     assert facts["inputs"] == {"latents": {"shape": [1, 5], "dtype": "float32"}}
     assert facts["outputs"] == {"audio": {"shape": [1, 16384], "dtype": "float32"}}
-    assert (facts["sample_rate"], facts["latent_range"]) == (8000, [-1, 1])
+    assert (facts["sample_rate"], facts["latent_range"]) == (8000, (-1, 1))
     assert facts["sha256"] == hashlib.sha256(contents).hexdigest()
     assert facts["bytes"] == len(contents)
     assert "float16" in facts["quantisation"]
@@ -219,7 +226,7 @@ class NotTraceable(Generator):
     ("kind", "reason"), [(Lacking, r"lacking: IRFFT"), (NotTraceable, r"AttributeError: .*NotTraceable")]
 )
 def test_generator_that_can_not_be_converted(kind, reason, capfd):
-    exportable = tflite.exportable_generator(kind(latent_dim=33, num_samples=64))
+    exportable = exportable_generator(kind(latent_dim=33, num_samples=64))
     with pytest.raises(errors.ModelFileError, match=rf"generator: can't be converted .*\({reason}") as caught:
         _float32(exportable)
     assert "\n" not in str(caught.value)
@@ -229,14 +236,14 @@ def test_generator_that_can_not_be_converted(kind, reason, capfd):
 def test_what_is_refused():
     generator = WaveGAN(WaveGANConfig(dim=1, latent_dim=5))
     with pytest.raises(errors.InvalidArgumentError, match="'int8' is none of the generator's, float32"):
-        tflite.convert(tflite.exportable_generator(generator), ["int8"])
+        tflite.convert(exportable_generator(generator), ["int8"])
     with pytest.raises(errors.InvalidArgumentError, match="calibration: int8 needs typical inputs"):
-        tflite.convert(tflite.exportable_inverter(Inverter(width=1)), ["int8"])
+        tflite.convert(exportable_inverter(Inverter(width=1)), ["int8"])
     with pytest.raises(errors.InvalidArgumentError, match="front_end: 'fft' is none of stft, dft"):
-        tflite.exportable_inverter(Inverter(width=1), "fft")
+        exportable_inverter(Inverter(width=1), "fft")
     judge = Classifier(architecture="mel_cnn", width=1)
     with pytest.raises(errors.InvalidArgumentError, match="the classifier is a mel_cnn"):
-        tflite.exportable_classifier(judge, "dft")
+        exportable_classifier(judge, "dft")
 
 
 def test_the_documented_example(inverter_files, tmp_path):
@@ -244,7 +251,7 @@ def test_the_documented_example(inverter_files, tmp_path):
     inverter = load_inverter()
     document = (Path(__file__).parents[2] / "docs" / "tflite.md").read_text(encoding="utf-8")
     (tmp_path / "invert.py").write_text(document.split("```python\n")[1].split("```")[0])
-    exportable = tflite.exportable_inverter(inverter)
+    exportable = exportable_inverter(inverter)
     contents = inverter_files["float32"]
     (tmp_path / "inverter_float32.tflite").write_bytes(contents)
     facts = tflite.metadata(exportable, "float32", contents)

@@ -73,8 +73,9 @@ def test_table(done):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--formats=int4"], "--formats: 'int4' is none of float32, float16, dynamic_range, int8"),
-        (["--models=judge"], "--models: 'judge'"),
+        (["--formats=int4"], "formats: 'int4' is unknown; choose from float32, float16, dynamic_range, int8"),
+        (["--models=judge"], "models: 'judge'"),
+        (["--models="], "models: is empty"),
         (["--front_end=fft"], "--front_end"),
         (["--models=generator", "--formats=int8"], "int8 is for the inverter"),
         (["--calibration=nowhere"], "nowhere: no such folder"),

@@ -12,10 +12,8 @@ from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.evaluation.metrics import judge_probabilities, latent_correlation
 from tf_inversion.evaluation.tables import layout
 from tf_inversion.export import tflite
-from tf_inversion.generators.base import Generator
 from tf_inversion.latents import synthesize
-from tf_inversion.networks.classifier import Classifier
-from tf_inversion.networks.inverter import Inverter
+from tf_inversion.models import ModelBundle
 
 # Key, heading and format of each column of the Markdown table.
 _COLUMNS = (
@@ -30,19 +28,17 @@ _COLUMNS = (
 LEGEND = """\
 - KB: of the file, 1,000 bytes. ms: a call on one thread, the median over the clips.
 - max error, mean error, correlation: of the output (latents, audio, probabilities) with Keras in float32.
-- accuracy: share of the labelled clips whose word is right: by the judge, of the reconstructions from the
-  inverter's latents and of what the generator makes of Keras' latents; by the classifier, of the clips.
-- agree: share of all clips in which that word is the one that comes with Keras in float32.
+- accuracy: share of the labelled clips whose class is right: by the evaluation classifier, of the
+  reconstructions from the inverter's latents and of what the generator makes of Keras' latents; by the
+  classifier, of the clips.
+- agree: share of all clips in which that class is the one that comes with Keras in float32.
 """
 
 
 def compare(
     files: Mapping[str, Mapping[str, bytes]],
     clips: ClipSet,
-    inverter: Inverter,
-    generator: Generator,
-    classifier: Classifier,
-    judge: Classifier,
+    models: ModelBundle,
     *,
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
@@ -51,9 +47,8 @@ def compare(
 
     Args:
       files: "inverter", "generator" or "classifier" -> format -> contents of the file.
-      clips: labels, if any, are indices of the judge's words.
-      inverter, generator, classifier: what the files were made of.
-      judge: hears the words in reconstructions.
+      clips: labels, if any, are indices of the evaluation classifier's classes.
+      models: what the files were made of, and the evaluation classifier for the reconstructions.
       batch_size: clips at once in Keras.
       progress: wraps loops, over batches and over the files; tqdm for bars.
 
@@ -62,8 +57,11 @@ def compare(
       values that LEGEND explains, None where there is none.
     """
 
+    models.require("inverter", "classifier", "judge")
+    inverter, judge = models.inverter, models.judge
+
     def reconstruct(latents: np.ndarray) -> np.ndarray:
-        return np.stack(list(synthesize(generator, latents, batch_size=batch_size)))
+        return np.stack(list(synthesize(models.generator, latents, batch_size=batch_size)))
 
     def heard(audio: np.ndarray) -> np.ndarray:
         given = judge_probabilities(judge, audio, batch_size=batch_size)
@@ -77,8 +75,8 @@ def compare(
         "classifier": (
             clips.audio,
             "probabilities",
-            lambda: judge_probabilities(classifier, clips.audio, batch_size=batch_size),
-            lambda probabilities: np.array(classifier.label_names)[probabilities.argmax(1)],
+            lambda: judge_probabilities(models.classifier, clips.audio, batch_size=batch_size),
+            lambda probabilities: np.array(models.classifier.label_names)[probabilities.argmax(1)],
         ),
     }
     labels = np.full(len(clips.audio), -1) if clips.labels is None else clips.labels

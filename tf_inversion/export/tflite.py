@@ -1,180 +1,32 @@
-"""TensorFlow Lite files of inverter, generator and classifier, in built-in operations only.
+"""TensorFlow Lite files, in built-in operations only, made and run.
 
 Each file has one named signature and takes one clip (or latent vector) at a
 time: with the batch fixed at 1 every shape is known, which is what the
 runtimes' accelerators want. Several clips are a loop.
-
-    inverter    invert     audio [1, num_samples] -> latents [1, latent_dim]
-    generator   generate   latents [1, latent_dim] -> audio [1, num_samples]
-    classifier  classify   audio [1, num_samples] -> logits, probabilities [1, classes]
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
+import json
 import os
 import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from tf_inversion import __version__, errors
-from tf_inversion.audio import spectrogram
+from tf_inversion import __version__, errors, paths
+from tf_inversion.export.exportable import FRONT_END_SCOPE, Exportable
+from tf_inversion.export.settings import QUANTISATION
 from tf_inversion.generators import checkpoint
-from tf_inversion.generators.base import Generator
-from tf_inversion.networks.classifier import Classifier
-from tf_inversion.networks.inverter import Inverter
-
-#: What a file's numbers are. Only the inverter comes as int8: 8 bits of audio or of a judgement are too few.
-QUANTISATION = {
-    "float32": "none",
-    "float16": "weights float16, computed in float32",
-    "dynamic_range": "weights int8, activations quantised while they are computed where the runtime can",
-    "int8": "weights and activations int8, calibrated; input, output and spectrogram float32",
-}
-FORMATS = tuple(QUANTISATION)
-FRONT_ENDS = ("stft", "dft")
-_SCOPE = "front_end"  # of the spectrogram's operations
-
-
-@dataclasses.dataclass(frozen=True)
-class Exportable:
-    """A model as it goes into a file.
-
-    Attributes:
-      name: "inverter", "generator" or "classifier".
-      signature: what the file calls its one function.
-      function: float32 [1, size] -> its named outputs.
-      input_name, size: of what it takes.
-      formats: what it can be converted to.
-      facts: what a client has to know, for the metadata.
-    """
-
-    name: str
-    signature: str
-    function: Callable[[tf.Tensor], dict[str, tf.Tensor]]
-    input_name: str
-    size: int
-    formats: tuple[str, ...]
-    facts: dict
-
-
-def exportable_inverter(inverter: Inverter, front_end: str = "stft") -> Exportable:
-    """Returns what becomes of an inverter; `front_end` "dft" replaces its STFT by matrix products."""
-    encode = _behind_front_end(inverter.network, inverter.network.output, front_end)
-    return Exportable(
-        name="inverter",
-        signature="invert",
-        function=lambda audio: {"latents": encode(audio)},
-        input_name="audio",
-        size=inverter.num_samples,
-        formats=FORMATS,
-        facts={**_audio_facts(inverter), "latent_range": [-1, 1], "front_end": front_end},
-    )
-
-
-def exportable_generator(generator: Generator) -> Exportable:
-    """Returns what becomes of a generator."""
-    return Exportable(
-        name="generator",
-        signature="generate",
-        function=lambda latents: {"audio": generator(latents)},
-        input_name="latents",
-        size=generator.latent_dim,
-        formats=FORMATS[:-1],
-        facts={"sample_rate": generator.sample_rate, "audio_range": [-1, 1], "latent_range": [-1, 1]},
-    )
-
-
-def exportable_classifier(classifier: Classifier, front_end: str = "stft") -> Exportable:
-    """Returns what becomes of a classifier, see `exportable_inverter`.
-
-    Raises:
-      InvalidArgumentError: if the front end is to be replaced, but is not a `Spectrogram`.
-    """
-    if classifier.architecture == "resnet18":
-        judge = _behind_front_end(classifier.network, classifier.network.output["logits"], front_end)
-    elif front_end == "stft":
-        judge = classifier
-    else:
-        raise errors.InvalidArgumentError(
-            f"front_end: {front_end!r} replaces the STFT of a resnet18, but the classifier is a "
-            f"{classifier.architecture}; give another or leave it out"
-        )
-
-    def classify(audio):
-        logits = judge(audio)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
-
-    return Exportable(
-        name="classifier",
-        signature="classify",
-        function=classify,
-        input_name="audio",
-        size=classifier.num_samples,
-        formats=FORMATS[:-1],
-        facts={
-            **_audio_facts(classifier),
-            "labels": list(classifier.label_names),
-            "front_end": front_end,
-        },
-    )
-
-
-def _audio_facts(model: Inverter | Classifier) -> dict:
-    return {"sample_rate": model.sample_rate, "audio_range": [-1, 1], "training_peak": model.peak}
-
-
-def _behind_front_end(network: keras.Model, output: keras.KerasTensor, front_end: str) -> Callable:
-    """Returns the function audio -> output, its spectrogram in a scope of its own."""
-    if front_end not in FRONT_ENDS:
-        raise errors.InvalidArgumentError(f"front_end: {front_end!r} is none of {', '.join(FRONT_ENDS)}")
-    layer = network.get_layer("spectrogram")
-    trunk = keras.Model(layer.output, output)
-
-    def function(audio):
-        with tf.name_scope(_SCOPE):
-            image = layer(audio) if front_end == "stft" else dft_spectrogram(audio, layer.kind)
-        return trunk(image, training=False)
-
-    return function
-
-
-def dft_spectrogram(audio: tf.Tensor, kind: str) -> tf.Tensor:
-    """`Spectrogram(kind)` by matrix products: for runtimes that lack RFFT, equal within float error.
-
-    Args:
-      audio: float32 [batch, num_samples].
-      kind: see `Spectrogram`.
-
-    Returns:
-      [batch, frames, bins, 1].
-    """
-    length = spectrogram.FRAME_LENGTH
-    n = np.arange(length)
-    angles = 2 * np.pi / length * np.outer(np.arange(length // 2 + 1), n)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi / length * n)  # Hann
-    frames = tf.signal.frame(audio, length, spectrogram.FRAME_STEP, pad_end=True)
-
-    def product(matrix: np.ndarray) -> tf.Tensor:
-        # The constant stands to the left: to the right, dynamic-range quantisation would make it int8.
-        matrix = tf.constant(matrix[None] * window, tf.float32)
-        return tf.transpose(tf.matmul(matrix, frames, transpose_b=True), [0, 2, 1])
-
-    image = product(np.cos(angles))
-    if kind != "real":
-        image = tf.sqrt(tf.square(image) + tf.square(product(np.sin(angles))))
-    if kind == "log_magnitude":
-        image = tf.math.log(image + spectrogram.LOG_FLOOR)
-    return image[..., tf.newaxis]
 
 
 def convert(
@@ -252,7 +104,7 @@ def _convert_to_int8(converter: tf.lite.TFLiteConverter, input_name: str, calibr
     converter.representative_dataset = inputs
     # The debugger is TensorFlow Lite's way to leave some of the operations in float32.
     options = tf.lite.experimental.QuantizationDebugOptions(
-        denylisted_nodes=[name for name in names if name.startswith(f"{_SCOPE}/")]
+        denylisted_nodes=[name for name in names if name.startswith(f"{FRONT_END_SCOPE}/")]
     )
     debugger = tf.lite.experimental.QuantizationDebugger(
         converter=converter, debug_dataset=inputs, debug_options=options
@@ -330,6 +182,18 @@ def metadata(exportable: Exportable, quantisation: str, contents: bytes) -> dict
         "bytes": len(contents),
         "sha256": hashlib.sha256(contents).hexdigest(),
     }
+
+
+def write(
+    folder: str | os.PathLike, exportable: Exportable, quantisation: str, contents: bytes, **facts
+) -> None:
+    """Writes <folder>/<model>_<format>.tflite, and beside it in .json its metadata with more `facts`."""
+    stem = Path(folder) / f"{exportable.name}_{quantisation}"
+    facts = metadata(exportable, quantisation, contents) | facts
+    with paths.writing(stem.with_suffix(".tflite")) as unfinished:
+        unfinished.write_bytes(contents)
+    with paths.writing(stem.with_suffix(".json")) as unfinished:
+        unfinished.write_text(json.dumps(facts, indent=2) + "\n")
 
 
 def versions() -> dict[str, str]:
