@@ -45,7 +45,7 @@ setuptools.setup(
         "tf_inversion.saved_models": "saved_models",
     },
     package_data={
-        "tf_inversion.evaluation": ["**/*.html"],
+        "tf_inversion": ["templates/*"],
         "tf_inversion.flags": ["*.flags"],
         "tf_inversion.saved_models": ["**/*"],
     },

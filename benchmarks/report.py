@@ -22,12 +22,12 @@ flags.DEFINE_string("output_dir", None, "Where to leave the report. Default: now
 
 def main(_):
     folder = Path(FLAGS.output_dir or tempfile.mkdtemp())
-    section, rate = made_up(FLAGS.num_clips, FLAGS.methods)
+    section = made_up(FLAGS.num_clips, FLAGS.methods)
 
     from tf_inversion.evaluation.report import write_report
 
     began = time.perf_counter()
-    pages = write_report(folder, [section], rate, {"command": "benchmarks/report.py"})
+    pages = write_report(folder, [section], {"command": "benchmarks/report.py"})
     elapsed = time.perf_counter() - began
     sizes = [page.stat().st_size / 1e6 for page in pages]
     print(f"| clips | versions | pages | seconds to write | MB in all | MB of {pages[0].name} |")
@@ -42,12 +42,12 @@ def main(_):
 
 
 def made_up(num_clips: int, num_methods: int):
-    """Returns a section of the report on clips of the generator, and their sample rate."""
+    """Returns a section of the report on clips of the generator."""
     import numpy as np
 
     from tf_inversion import load_generator
     from tf_inversion.evaluation.clip_sets import synthesized_clips
-    from tf_inversion.evaluation.per_clip import per_clip
+    from tf_inversion.evaluation.evaluation import measure
     from tf_inversion.evaluation.report import Section
     from tf_inversion.inversion.result import InversionResult
     from tf_inversion.latents import synthesize
@@ -57,11 +57,11 @@ def made_up(num_clips: int, num_methods: int):
     generator, judge = load_generator(), load_classifier(embedded("judge.keras"))
     clips = synthesized_clips(generator, num_clips, seed=0)
     rng = np.random.default_rng(0)
-    course = np.stack([np.arange(10, 210, 10), np.geomspace(1, 0.1, 20)], 1)
-    results, rows = {}, {}
+    trace = np.stack([np.arange(10, 210, 10), np.geomspace(1, 0.1, 20)], 1)
+    results = {}
     for method in range(1, num_methods + 1):
         latents = clips.latents + rng.normal(0, 0.2, clips.latents.shape).astype(np.float32)
-        results[f"method {method}"] = result = InversionResult(
+        results[f"method {method}"] = InversionResult(
             latents=latents,
             audio=np.stack(list(synthesize(generator, latents))),
             objective=np.ones(num_clips),
@@ -69,11 +69,9 @@ def made_up(num_clips: int, num_methods: int):
             evaluations=np.full(num_clips, 300),
             status=np.full(num_clips, "converged"),
             clip_seconds=np.ones(num_clips),
-            trace=[course] * num_clips,
+            trace=[trace] * num_clips,
         )
-        rows[f"method {method}"] = per_clip(clips.names, clips.audio, result, clips.sample_rate, judge)
-    section = Section("Clips", clips.names, clips.audio, results, rows, latents=clips.latents)
-    return section, clips.sample_rate
+    return Section("Clips", measure(clips, results, judge, generator), num_clips)
 
 
 def first_paint(page: Path) -> str:

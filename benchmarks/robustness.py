@@ -51,7 +51,8 @@ def main(_):
     from tf_inversion import invert, load_generator, load_inverter, paths
     from tf_inversion.audio.degradations import degradations
     from tf_inversion.evaluation.clip_sets import synthesized_clips
-    from tf_inversion.evaluation.metrics import SOLVED_DB, clip_metrics
+    from tf_inversion.evaluation.evaluation import clip_metrics
+    from tf_inversion.evaluation.metrics import SOLVED_DB
 
     def nmse_db(audio, other):
         return clip_metrics(audio, other, clips.sample_rate)["nmse_db"]

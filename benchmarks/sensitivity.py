@@ -61,7 +61,8 @@ def sensitivity(generator, clips, batch_size=8):
 
 def answers(generator, clips):
     from tf_inversion import invert, load_inverter
-    from tf_inversion.evaluation.metrics import clip_metrics, latent_correlation
+    from tf_inversion.evaluation.evaluation import clip_metrics
+    from tf_inversion.evaluation.metrics import latent_correlation
     from tf_inversion.inversion.methods import without_warnings
 
     print(

@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
 def _detect(folder: Path, arguments: list[str], models: ModelBundle, detectors, threshold: float) -> int:
     from tf_inversion.applications.detection import verdicts
     from tf_inversion.audio.clips import SILENCE
-    from tf_inversion.evaluation.per_clip import write_csv
+    from tf_inversion.evaluation.tables import write_csv
 
     clips = common_flags.given_clips(FLAGS, arguments, models.generator)
     if not clips.names:

@@ -50,8 +50,11 @@ def main(arguments: list[str]) -> int:
 
     from tf_inversion.audio.clips import load_clips
     from tf_inversion.audio.files import write_audio
-    from tf_inversion.evaluation.per_clip import TRACE, per_clip, summary, trace_rows, write_csv
+    from tf_inversion.evaluation import columns
+    from tf_inversion.evaluation.clip_sets import ClipSet
+    from tf_inversion.evaluation.evaluation import measure
     from tf_inversion.evaluation.report import Section, write_report
+    from tf_inversion.evaluation.tables import TRACE, clip_summary, trace_rows, write_csv
     from tf_inversion.inversion.methods import choose, invert
     from tf_inversion.latents import remove_earlier, save_latents
 
@@ -84,36 +87,27 @@ def main(arguments: list[str]) -> int:
     if refines and inverter and choose(FLAGS.method, init=FLAGS.init).init == "encoder":  # where it started
         start = invert(clips.audio, generator, inverter=inverter, batch_size=FLAGS.batch_size)
         results = {"encoder": start, **results}
-    tables = {
-        name: per_clip(
-            clips.names,
-            clips.audio,
-            answer,
-            rate,
-            judge,
-            batch_size=FLAGS.batch_size,
-            progress=common_flags.progress("measuring"),
-        )
-        for name, answer in results.items()
-    }
-    rows = tables[FLAGS.method]
+    inverted = ClipSet(clips.audio, rate, names=clips.names, paths=clips.paths)
+    progress = common_flags.progress("measuring")
+    evaluation = measure(inverted, results, judge, batch_size=FLAGS.batch_size, progress=progress)
+    table = evaluation.per_clip[FLAGS.method]
     for name, audio in zip(clips.names, result.audio):
         write_audio(folder / "reconstructions" / f"{name}.wav", audio, rate)
     remove_earlier(folder / "latents.npz", folder / "reconstructions", clips.names)
-    save_latents(folder / "latents.npz", result.latents, clips.names, std=result.latent_std)
-    write_csv(folder / "metrics.csv", rows)
+    save_latents(folder / "latents.npz", result.latents, clips.names, result.latent_std, clips.paths)
+    write_csv(folder / "metrics.csv", columns.rows(table))
     if FLAGS.trace:
         write_csv(folder / "trace.csv", trace_rows(clips.names, result), TRACE)
     else:
         (folder / "trace.csv").unlink(missing_ok=True)
     absent = common_flags.absent(inverter=inverter, classifier=classifier, judge=judge)
     made = common_flags.provenance(peak=f"{peak:g}" if peak else "as it is", **absent)
-    section = Section(f"Clips: {len(rows)}", clips.names, clips.audio, results, tables)
+    section = Section(f"Clips: {len(clips.names)}", evaluation, len(clips.names))
     progress = common_flags.progress("reporting")
-    write_report(folder, [section] if FLAGS.report else [], rate, made, progress)
-    print(summary(rows))
+    write_report(folder, [section] if FLAGS.report else [], made, progress)
+    print(clip_summary(table))
     files = ["reconstructions/", "latents.npz", "metrics.csv", *(["report.html"] if FLAGS.report else [])]
-    print(f"{folder}: {', '.join(files)} of {len(rows)} clips")
+    print(f"{folder}: {', '.join(files)} of {len(clips.names)} clips")
     return 1 if missing or clips.report.unreadable else 0
 
 

@@ -33,15 +33,21 @@ def synthesize(
 
 
 def save_latents(
-    path: str | os.PathLike, latents: np.ndarray, names: Sequence[str], std: np.ndarray | None = None
+    path: str | os.PathLike,
+    latents: np.ndarray,
+    names: Sequence[str],
+    std: np.ndarray | None = None,
+    clip_paths: Sequence[str] | None = None,
 ) -> None:
-    """Writes `latents` [n, latent_dim], the n `names` of their clips, and error bars `std` to an .npz file.
+    """Writes `latents` [n, latent_dim], the n `names` of their clips, error bars `std` and `paths` as .npz.
 
     Read it by `load_latents` or np.load(path): nothing in it is pickled.
     """
     arrays = {"latents": np.asarray(latents, np.float32), "names": np.asarray(names, np.str_)}
     if std is not None:
         arrays["std"] = np.asarray(std, np.float32)
+    if clip_paths is not None:
+        arrays["paths"] = np.asarray(clip_paths, np.str_)
     with paths.writing(path) as unfinished:
         np.savez(unfinished, **arrays)
 

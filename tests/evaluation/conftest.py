@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tf_inversion.evaluation import report
+from tf_inversion.evaluation.clip_sets import ClipSet
+from tf_inversion.evaluation.evaluation import Evaluation
 from tf_inversion.inversion.result import InversionResult
 
 NASTY = '<b>"five" & six</b>'
@@ -11,41 +13,41 @@ NASTY = '<b>"five" & six</b>'
 
 def inversion(audio: np.ndarray, latents: np.ndarray, refined: bool) -> InversionResult:
     n = len(audio)
-    course = np.array([[10, 1.0], [20, 0.1], [30, 0.01]])
+    trace = np.array([[10, 1.0], [20, 0.1], [30, 0.01]])
     return InversionResult(
         latents=latents.astype(np.float32),
         audio=audio.astype(np.float32),
         objective=np.full(n, 0.01),
         steps=np.full(n, 30 * refined),
         evaluations=np.ones(n, np.int32),
-        status=np.full(n, "converged" if refined else "encoded"),
+        status=np.full(n, "converged" if refined else "encoded", "U10"),
         clip_seconds=np.ones(n, np.float32),
-        trace=[course if refined else np.zeros((0, 2))] * n,
+        trace=[trace if refined else np.zeros((0, 2))] * n,
     )
 
 
-def rows(names, result: InversionResult, distances) -> list[dict]:
-    return [
-        {
-            "name": name,
-            "mse": distance / 100,
-            "nmse_db": distance - 20,
-            "ssim": 1 - distance / 10,
-            "log_mel_l1": distance,
-            "rms_ratio": 0.9,
-            "predicted_digit": "five",
-            "predicted_digit_of_reconstruction": "nine" if i % 3 else "five",
-            "objective": float(result.objective[i]),
-            "status": result.status[i],
-            "iterations": int(result.steps[i]),
-            "evaluations": 1,
-            "seconds": 0.5,
-        }
-        for i, (name, distance) in enumerate(zip(names, distances))
-    ]
+def clip_table(names, result: InversionResult, distances) -> dict[str, np.ndarray]:
+    n = len(names)
+    return {
+        "name": np.array(names),
+        "path": np.array([f"clips/{name}.wav" for name in names]),
+        "mse": distances / 100,
+        "nmse_db": distances - 20,
+        "ssim": 1 - distances / 10,
+        "ssim_magnitude": 1 - distances / 20,
+        "log_mel_l1": distances,
+        "rms_ratio": np.full(n, 0.9),
+        "predicted_digit": np.full(n, "five"),
+        "predicted_digit_of_reconstruction": np.where(np.arange(n) % 3, "nine", "five"),
+        "objective": result.objective,
+        "status": result.status,
+        "iterations": result.steps,
+        "evaluations": result.evaluations,
+        "seconds": result.clip_seconds,
+    }
 
 
-def section(title: str, names: list[str], **more) -> report.Section:
+def section(title: str, names: list[str], truth=None, **more) -> report.Section:
     rng = np.random.default_rng(len(names))
     time = np.arange(16384) / 16000
     audio = np.stack([0.5 * np.sin(2 * np.pi * f * time) for f in rng.uniform(200, 4000, len(names))])
@@ -54,9 +56,12 @@ def section(title: str, names: list[str], **more) -> report.Section:
         "encoder": inversion(audio / 2, latents / 2, refined=False),
         "hybrid": inversion(audio * 0.9, latents, refined=True),
     }
-    distances = {method: rng.uniform(0.1, 9, len(names)) for method in results}
-    tables = {method: rows(names, result, distances[method]) for method, result in results.items()}
-    return report.Section(title, names, audio.astype(np.float32), results, tables, **more)
+    tables = {
+        method: clip_table(names, result, rng.uniform(0.1, 9, len(names)))
+        for method, result in results.items()
+    }
+    clips = ClipSet(audio.astype(np.float32), 16000, latents=truth, names=names)
+    return report.Section(title, Evaluation(clips, results, tables), len(names), **more)
 
 
 @pytest.fixture(scope="session")
@@ -72,17 +77,19 @@ def sections() -> list[report.Section]:
             ["encoder", "0.0141", "3.90 ± 0.426"],
             ["encoder (paper)", "0.0118", "7.93 ± 0.077"],
         ],
-        pictures={"a picture": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'},
+        figures={"a figure": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'},
     )
-    for result, clips in zip(real.results.values(), real.rows.values()):
+    for method, result in real.evaluation.results.items():
         result.audio[1] = result.latents[1] = np.nan
-        clips[1] |= {"nmse_db": np.nan, "ssim": np.nan, "log_mel_l1": np.nan, "status": "not finite"}
+        result.status[1] = "not finite"
+        for key in ("nmse_db", "ssim", "log_mel_l1"):
+            real.evaluation.per_clip[method][key][1] = np.nan
     made_of = np.random.default_rng(0).uniform(-1, 1, (3, 100))
-    return [real, section("Synthesized clips", ["s0", "s1", "s2"], latents=made_of)]
+    return [real, section("Synthesized clips", ["s0", "s1", "s2"], made_of)]
 
 
 @pytest.fixture(scope="session")
 def report_pages(sections, tmp_path_factory):
     """The report's two pages."""
     made = {"command": "evaluate_inversion --num_clips='<28>'", "seed": "0"}
-    return report.write_report(tmp_path_factory.mktemp("report"), sections, 16000, made)
+    return report.write_report(tmp_path_factory.mktemp("report"), sections, made)

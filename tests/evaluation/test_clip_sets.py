@@ -1,5 +1,7 @@
 """The clips of the tables: which, at what level, with what labels."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -42,10 +44,12 @@ def test_synthesized_clips_are_made_of_their_latents():
     assert clips.labels is None
 
 
-def test_labels_refer_to_the_judges_words(digits):
+def test_labels_refer_to_the_judges_classes(digits, caplog):
     clips = real_clips(digits, Ramps(), WORDS, num=10, seed=0)
     assert clips.labels.tolist() == [2, 1, -1, -1, -1]
     assert clips.latents is None
+    assert [Path(path).stem for path in clips.paths] == clips.names
+    assert "does not know four, three, two: 3 of 5" in caplog.text
     np.testing.assert_allclose(clips.audio[:, 0], [0.1, 0.2, 0.3, 0.4, 0.5], rtol=1e-6)
     assert not clips.audio[:, 1000:].any()
 

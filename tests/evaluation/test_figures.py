@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from tf_inversion.evaluation import figures
+from tf_inversion.evaluation import columns, figures
 
 
 def test_a_louder_clip_is_brighter_in_the_grid(tmp_path):
@@ -52,10 +52,11 @@ def test_reconstructions_share_scales_beside_their_original():
 
 
 def test_distributions_have_a_dot_for_each_finite_value():
-    keys = ("nmse_db", "ssim", "log_mel_l1", "rms_ratio")
-    rows = [dict.fromkeys(keys, value) for value in (1.0, 2.0, 3.0, np.nan)]
-    figure = figures.distributions({"encoder": rows, "failed": rows[3:]}, "spread")
-    assert len(figure.axes) == 4
+    values = np.array([1.0, 2.0, 3.0, np.nan])
+    table = {column.key: values for column in columns.MAIN}
+    failed = dict.fromkeys(table, values[3:])
+    figure = figures.distributions({"encoder": table, "failed": failed}, "spread")
+    assert len(figure.axes) == len(table) == 5
     for axes in figure.axes:
         dots, quartiles, median, no_dots = (line.get_xdata() for line in axes.get_lines())
         np.testing.assert_array_equal(dots, [1, 2, 3])

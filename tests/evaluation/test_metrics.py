@@ -6,6 +6,7 @@ import scipy.ndimage
 import tensorflow as tf
 
 from tf_inversion.evaluation import metrics
+from tf_inversion.evaluation.evaluation import clip_metrics
 from tf_inversion.generators.base import Generator
 
 RNG = np.random.default_rng(0)
@@ -24,14 +25,14 @@ def test_waveform_metrics_by_hand():
     mse = 0.05^2 = 0.0025; nmse_db = 10 log10(0.0025 / 0.25) = -20; rms_ratio = 0.9.
     """
     clip = np.full([1, 4096], 0.5, np.float32)
-    result = metrics.clip_metrics(clip, 0.9 * clip, 16000)
+    result = clip_metrics(clip, 0.9 * clip, 16000)
     assert result["mse"][0] == pytest.approx(0.0025, rel=1e-5)
     assert result["nmse_db"][0] == pytest.approx(-20, abs=1e-4)
     assert result["rms_ratio"][0] == pytest.approx(0.9)
 
 
 def test_perfect_and_silent_answers(speechlike):
-    perfect = metrics.clip_metrics(speechlike, speechlike, 16000)
+    perfect = clip_metrics(speechlike, speechlike, 16000)
     for key, value in {
         "mse": 0,
         "nmse_db": metrics.PERFECT_DB,
@@ -41,7 +42,7 @@ def test_perfect_and_silent_answers(speechlike):
         "rms_ratio": 1,
     }.items():
         np.testing.assert_allclose(perfect[key], value, atol=1e-6, err_msg=key)
-    silent = metrics.clip_metrics(speechlike, np.zeros_like(speechlike), 16000)
+    silent = clip_metrics(speechlike, np.zeros_like(speechlike), 16000)
     np.testing.assert_allclose(silent["nmse_db"], 0, atol=1e-9)
     np.testing.assert_array_equal(silent["rms_ratio"], 0)
     np.testing.assert_allclose(silent["mse"], np.mean(speechlike.astype(np.float64) ** 2, axis=1))
@@ -49,7 +50,7 @@ def test_perfect_and_silent_answers(speechlike):
 
 def test_silent_clip_has_no_ratios(speechlike):
     clips = np.concatenate([np.zeros([1, 16384], np.float32), speechlike[:1]])
-    result = metrics.clip_metrics(clips, clips[::-1], 16000)
+    result = clip_metrics(clips, clips[::-1], 16000)
     for key in ("nmse_db", "ssim", "rms_ratio"):
         assert np.isnan(result[key][0]), key
         assert np.isfinite(result[key][1]), key
@@ -61,15 +62,15 @@ def test_small_errors_keep_their_digits(speechlike):
     clip = speechlike[:1].astype(np.float64)
     answer = (clip * (1 + 1e-6)).astype(np.float32)
     exact = np.sum((clip - answer.astype(np.float64)) ** 2) / np.sum(clip**2)
-    result = metrics.clip_metrics(speechlike[:1], answer, 16000)
+    result = clip_metrics(speechlike[:1], answer, 16000)
     assert result["nmse_db"][0] == pytest.approx(10 * np.log10(exact), abs=1e-6)
     assert result["nmse_db"][0] < -115
 
 
 def test_batch_size_does_not_matter(speechlike):
     answers = speechlike[::-1]
-    whole = metrics.clip_metrics(speechlike, answers, 16000)
-    parts = metrics.clip_metrics(speechlike, answers, 16000, batch_size=2)
+    whole = clip_metrics(speechlike, answers, 16000)
+    parts = clip_metrics(speechlike, answers, 16000, batch_size=2)
     for key, values in whole.items():
         np.testing.assert_allclose(parts[key], values, rtol=1e-5, err_msg=key)
 
@@ -99,7 +100,7 @@ def stft_by_numpy(audio):
 
 def test_ssim_agrees_with_numpy_and_scipy(speechlike):
     clips, answers = speechlike, 0.5 * speechlike + 0.5 * speechlike[::-1]
-    result = metrics.clip_metrics(clips, answers, 16000)
+    result = clip_metrics(clips, answers, 16000)
     for i, (clip, answer) in enumerate(zip(clips, answers)):
         spectrum, other = stft_by_numpy(clip), stft_by_numpy(answer)
         data_range = np.ptp(spectrum.real)
@@ -111,13 +112,13 @@ def test_ssim_agrees_with_numpy_and_scipy(speechlike):
 
 def test_ssim_of_the_real_part_does_not_depend_on_level(speechlike):
     answers = speechlike[::-1]
-    loud = metrics.clip_metrics(speechlike, answers, 16000)["ssim"]
-    quiet = metrics.clip_metrics(speechlike / 30, answers / 30, 16000)["ssim"]
+    loud = clip_metrics(speechlike, answers, 16000)["ssim"]
+    quiet = clip_metrics(speechlike / 30, answers / 30, 16000)["ssim"]
     np.testing.assert_allclose(quiet, loud, atol=1e-5)
 
 
 def test_phase_free_metrics_forget_polarity(speechlike):
-    result = metrics.clip_metrics(speechlike, -speechlike, 16000)
+    result = clip_metrics(speechlike, -speechlike, 16000)
     np.testing.assert_allclose(result["log_mel_l1"], 0, atol=1e-6)
     np.testing.assert_allclose(result["ssim_magnitude"], 1, atol=1e-6)
     np.testing.assert_allclose(result["nmse_db"], 10 * np.log10(4), atol=1e-6)
@@ -126,7 +127,7 @@ def test_phase_free_metrics_forget_polarity(speechlike):
 def test_log_mel_l1_of_a_tenth_of_the_level():
     """Noise far over the floor, answered at a tenth: each log10 magnitude falls by one."""
     clip = RNG.normal(0, 0.3, [2, 16384]).astype(np.float32)
-    result = metrics.clip_metrics(clip, clip / 10, 16000)
+    result = clip_metrics(clip, clip / 10, 16000)
     np.testing.assert_allclose(result["log_mel_l1"], 1, atol=0.01)
 
 
@@ -150,22 +151,23 @@ class Bends(Generator):
         return (z[:, :1] ** 2 + 10 * z[:, 1:2]) * tf.linspace(0.0, 1.0, 256)
 
 
-def test_latent_heard_db_by_hand():
+def test_jacobian_weighted_error_by_hand():
     """At z = (0.5, 0.075, 0): G = t and J = (t, 10 t, 0); errors of 0.1, 0.01, 0.9 are 0.1 t, 0.1 t, 0."""
     z = np.tile(np.float32([0.5, 0.075, 0]), (5, 1))
     errors = np.float32([[0.1, 0, 0], [0, 0.01, 0], [0.1, -0.01, 0.9], [0, 0, 0.9], [0, 0.1, 0]])
-    heard = metrics.latent_heard_db(Bends(), z, z + errors, batch_size=2)
+    heard = metrics.jacobian_weighted_error_db(Bends(), z, z + errors, batch_size=2)
     np.testing.assert_allclose(heard[[0, 1, 4]], [-20, -20, 0], atol=1e-4)
     assert heard[2] < -120
     assert heard[3] == metrics.PERFECT_DB
 
 
-def test_latent_heard_db_of_silence():
-    assert np.isnan(metrics.latent_heard_db(Bends(), np.zeros((1, 3)), np.ones((1, 3)))).all()
+def test_jacobian_weighted_error_of_silence():
+    assert np.isnan(metrics.jacobian_weighted_error_db(Bends(), np.zeros((1, 3)), np.ones((1, 3)))).all()
 
 
 def test_confusion_leaves_unknown_labels_out():
-    counts = metrics.confusion(np.array([0, 0, 2, -1, 2]), np.array([0, 1, 2, 2, 2]), 3)
+    labels, predictions = ["a", "a", "c", "", "c", "b"], ["a", "b", "c", "c", "c", ""]
+    counts = metrics.confusion(labels, predictions, ["a", "b", "c"])
     assert counts.tolist() == [[1, 1, 0], [0, 0, 0], [0, 0, 2]]
 
 
@@ -211,3 +213,12 @@ def test_judge_probabilities_in_batches():
     audio = np.array([[0.1], [0.7], [0.4]], np.float32)
     probabilities = metrics.judge_probabilities(judge, audio, batch_size=2)
     np.testing.assert_allclose(probabilities[:, 0], [0.1, 0.7, 0.4], atol=1e-6)
+
+
+def test_channels_are_averaged(speechlike):
+    """Two equal channels are measured as the one."""
+    answers = speechlike[::-1]
+    mono = clip_metrics(speechlike, answers, 16000)
+    stereo = clip_metrics(*(np.stack([x, x], 1) for x in (speechlike, answers)), 16000)
+    for key, values in mono.items():
+        np.testing.assert_allclose(stereo[key], values, rtol=1e-5, err_msg=key)

@@ -36,13 +36,13 @@ def test_audio_of_each_version_is_that_of_the_clip(sections, html):
     assert len(sounds) == 75
     hybrid, rate = soundfile.read(io.BytesIO(sounds[8]), dtype="float32")
     assert rate == 16000
-    np.testing.assert_allclose(hybrid, sections[0].results["hybrid"].audio[2], atol=1e-4)
+    np.testing.assert_allclose(hybrid, sections[0].evaluation.results["hybrid"].audio[2], atol=1e-4)
     assert not soundfile.read(io.BytesIO(sounds[4]))[0].any(), "what could not be inverted is silent"
 
 
 def test_spectrograms_have_one_scale(sections, html):
     image = Image.open(io.BytesIO(embedded(html[0], "image/png")[0]))
-    decibels = figures.decibels(sections[0].audio[:1], 16000)[0]
+    decibels = figures.decibels(sections[0].evaluation.clips.audio[:1], 16000)[0]
     assert image.size == decibels.T.shape
     shown = np.asarray(image.convert("L"), np.float64)[::-1]
     assert np.corrcoef(shown.ravel(), np.clip(decibels, *figures.DECIBELS).ravel())[0, 1] > 0.95
@@ -61,31 +61,34 @@ def test_waveforms_of_a_clip_share_a_scale(html):
 
 
 def test_best_and_worst_are_named(sections, html):
-    distances = [row["log_mel_l1"] for row in sections[0].rows["hybrid"]]
+    table = sections[0].evaluation.per_clip["hybrid"]
     best, worst = re.findall(r"<dt>hybrid</dt><dd>best (.*?)</dd><dd>worst (.*?)</dd>", html[0])[0]
-    for text, index in ((best, np.nanargmin(distances)), (worst, np.nanargmax(distances))):
-        assert re.findall(r">(\w+)</a>", text)[0] == sections[0].names[index]
+    for text, index in (
+        (best, np.nanargmin(table["log_mel_l1"])),
+        (worst, np.nanargmax(table["log_mel_l1"])),
+    ):
+        assert re.findall(r">(\w+)</a>", text)[0] == table["name"][index]
 
 
 def test_names_are_text_not_markup(html):
     assert "<b>" not in "".join(html)
-    assert "&lt;b&gt;&quot;five&quot; &amp; six&lt;/b&gt;</h3>" in html[0]
-    assert "evaluate_inversion --num_clips=&#x27;&lt;28&gt;&#x27;" in html[0]
-    assert "nan" not in re.sub(r'"data:[^"]*"', "", html[0] + html[1])
+    assert "<h3>&lt;b&gt;&#34;five&#34; &amp; six&lt;/b&gt; <small>clips/&lt;b&gt;" in html[0]
+    assert "evaluate_inversion --num_clips=&#39;&lt;28&gt;&#39;" in html[0]
+    assert not re.search(r"\bnan\b", re.sub(r'"data:[^"]*"', "", html[0] + html[1]))
 
 
-def test_known_latents_and_courses_are_drawn(html):
+def test_known_latents_and_traces_are_drawn(html):
     """Of 6 clips on the second page 3 are synthesized; each has an encoder and a refinement."""
     assert html[1].count('aria-label="latent vector"') == 2 * 6 + 3
-    assert html[1].count('class="course"') == 6
-    assert "objective: 1 at 10 &rarr; 0.01 at 30" in html[1]
+    assert html[1].count('class="trace"') == 6
+    assert "objective: 1 at 10 → 0.01 at 30" in html[1]
 
 
 def test_a_shorter_report_leaves_no_page_of_a_longer_one(sections, tmp_path):
     for name in ("report-2.html", "report-3.html", "report-of-mine.html"):
         (tmp_path / name).write_text("of a longer run")
-    (page,) = report.write_report(tmp_path, sections[1:], 16000, {})
+    (page,) = report.write_report(tmp_path, sections[1:], {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report-of-mine.html", "report.html"]
     assert "<nav" not in page.read_text(encoding="utf-8")
-    assert report.write_report(tmp_path, [], 16000, {}) == []
+    assert report.write_report(tmp_path, [], {}) == []
     assert [path.name for path in tmp_path.iterdir()] == ["report-of-mine.html"]

@@ -16,7 +16,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tf_inversion import errors, invert, losses
 from tf_inversion.audio.clips import load_clips
-from tf_inversion.evaluation.metrics import clip_metrics
+from tf_inversion.evaluation.evaluation import clip_metrics
 from tf_inversion.export import saved_model
 from tf_inversion.models import ModelBundle
 from tf_inversion.paths import embedded

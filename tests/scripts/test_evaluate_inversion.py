@@ -68,7 +68,7 @@ def test_report_and_figures(labelled_run):
     pages = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("report*.html"), reverse=True)]
     assert [page.count("<article") for page in pages] == [25, 3]  # of 20 synthesized and 8 real clips
     assert '<td class="word">encoder (paper)</td>' in pages[0]
-    assert "made by" not in pages[1]
+    assert ["Provenance" in page for page in pages] == [True, False]
     names = [
         f"{kind}_{what}" for kind in ("real", "synthesized") for what in ("distributions", "reconstructions")
     ]
@@ -83,8 +83,8 @@ def test_methods_are_rows(command, tiny_models, write_noise, tmp_path):
     flags = ("--max_iterations=2", "--init=zero", "--report_clips=0", "--seed=3", "--seeds=2")
     result = command("evaluate_inversion", *tiny_models, *arguments, *flags, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "made by: `evaluate_inversion " in result.stdout
-    assert "- seed: 3, 4; pictures: 3\n" in result.stdout
+    assert "- command: `evaluate_inversion " in result.stdout
+    assert "- seed: 3, 4; figures: 3\n" in result.stdout
     folder = tmp_path / "out/evaluation"
     assert sorted(path.name for path in folder.iterdir()) == ["figures", "results.json", "results.md"]
     first, second = json.loads((folder / "results.json").read_text())["runs"]

@@ -15,9 +15,11 @@ from tf_inversion.networks.classifier import DIGITS, Classifier
 
 COLUMNS = [
     "name",
+    "path",
     "mse",
     "nmse_db",
     "ssim",
+    "ssim_magnitude",
     "log_mel_l1",
     "rms_ratio",
     "predicted_digit",
@@ -59,6 +61,8 @@ def test_good_files_are_done_and_bad_ones_reported(mixed_run):
         assert sum(f"{bad}: " in line for line in result.stderr.splitlines()) == 1, result.stderr
     names = {row["name"] for row in rows_of(folder)}
     assert names == {"same", "same_2", "long", "other_rate", "quiet", "silent"}
+    paths = {row["name"]: row["path"] for row in rows_of(folder)}
+    assert (paths["same"], paths["same_2"]) == ("folder/deep/same.wav", "globbed/same.wav")
     assert {p.stem for p in (folder / "reconstructions").iterdir()} == names
     files = ["latents.npz", "metrics.csv", "reconstructions", "report.html"]
     assert sorted(p.name for p in folder.iterdir()) == files
@@ -79,6 +83,7 @@ def test_reconstructions_are_what_the_generator_makes_of_the_latents(mixed_run):
     saved = np.load(folder / "latents.npz", allow_pickle=False)
     generator = load_generator()
     assert saved["names"].tolist() == [row["name"] for row in rows_of(folder)]
+    assert saved["paths"].tolist() == [row["path"] for row in rows_of(folder)]
     for name, expected in zip(saved["names"], generator(saved["latents"]).numpy()):
         audio, rate = soundfile.read(folder / "reconstructions" / f"{name}.wav", dtype="float32")
         assert rate == 16000

@@ -24,7 +24,8 @@ from tf_inversion import errors
 from tf_inversion.audio import files, mel
 from tf_inversion.audio.clips import SILENCE
 from tf_inversion.evaluation import figures
-from tf_inversion.evaluation.metrics import clip_metrics, judge_probabilities
+from tf_inversion.evaluation.evaluation import clip_metrics
+from tf_inversion.evaluation.metrics import judge_probabilities
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import methods
 from tf_inversion.inversion.solvers.gauss_newton import jacobian

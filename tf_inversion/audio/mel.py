@@ -44,7 +44,8 @@ def log_mel(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
 
 def log_mel_l1(audio: tf.Tensor, other: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """Mean absolute difference, [batch], between the `log_mel` of two batches of clips."""
-    return tf.reduce_mean(tf.abs(log_mel(audio, sample_rate) - log_mel(other, sample_rate)), [-2, -1])
+    difference = tf.abs(log_mel(audio, sample_rate) - log_mel(other, sample_rate))
+    return tf.reduce_mean(difference, list(range(1, difference.shape.rank)))
 
 
 def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:

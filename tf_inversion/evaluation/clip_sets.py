@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from tf_inversion.audio import clips as audio_clips
 from tf_inversion.generators.base import Generator
 from tf_inversion.latents import draw_latents, synthesize
 
+_log = logging.getLogger(__name__)
+
 
 @dataclasses.dataclass(frozen=True)
 class ClipSet:
@@ -20,9 +23,11 @@ class ClipSet:
     Attributes:
       audio: float32 [n, num_samples] in [-1, 1], finite.
       sample_rate: in hertz.
-      labels: int [n], index of the word among the judge's, -1 if unknown; None if all are.
+      labels: int [n], index of the class among the evaluation classifier's, -1 if it does not know the class;
+        None if there are no labels.
       latents: float32 [n, latent_dim] that made the clips; None for real ones.
       names: n different names to call the clips by; None if they have none.
+      paths: of the files that the n clips come from; None if they come from none.
     """
 
     audio: np.ndarray
@@ -30,6 +35,7 @@ class ClipSet:
     labels: np.ndarray | None = None
     latents: np.ndarray | None = None
     names: list[str] | None = None
+    paths: list[str] | None = None
 
 
 def synthesized_clips(
@@ -50,7 +56,7 @@ def synthesized_clips(
 def real_clips(
     clips: audio_clips.ClipList,
     generator: Generator,
-    words: Sequence[str],
+    label_names: Sequence[str],
     *,
     num: int,
     seed: int,
@@ -62,7 +68,8 @@ def real_clips(
     Args:
       clips: from `find_clips`. The unreadable are logged and left out.
       generator: says how long a clip is and at what rate.
-      words: the judge's `label_names`, which the labels come to refer to.
+      label_names: classes of the evaluation classifier, which the labels come to refer to. Others that the
+        clips have are logged.
       num, seed: how many clips, and which.
       peak: level that each clip is scaled to; 0 leaves it.
       progress: of `load_clips`.
@@ -79,7 +86,15 @@ def real_clips(
         raise errors.DatasetError(f"{clips.paths[0]}: not readable, nor any of the {len(clips)} clips")
     labels = None
     if clips.labels is not None:
-        index = [words.index(name) if name in words else -1 for name in clips.label_names]
-        label_of = dict(zip(clips.paths, clips.labels))
-        labels = np.array([index[label_of[path]] for path in loaded.paths])
-    return ClipSet(loaded.audio, generator.sample_rate, labels=labels, names=loaded.names)
+        index = {name: i for i, name in enumerate(label_names)}
+        name_of = {path: clips.label_names[label] for path, label in zip(clips.paths, clips.labels)}
+        names = [name_of[path] for path in loaded.paths]
+        labels = np.array([index.get(name, -1) for name in names])
+        if label_names and (unknown := sorted(set(names).difference(label_names))):
+            _log.warning(
+                "the evaluation classifier does not know %s: %d of %d clips are not judged",
+                ", ".join(unknown),
+                np.sum(labels < 0),
+                len(names),
+            )
+    return ClipSet(loaded.audio, generator.sample_rate, labels, names=loaded.names, paths=loaded.paths)

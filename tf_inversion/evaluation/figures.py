@@ -1,4 +1,4 @@
-"""Pictures of clips, spectra, metrics and trainings, in one style."""
+"""Figures of clips, spectra, metrics and trainings, in one style."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from matplotlib.figure import Figure
 
 from tf_inversion import paths
 from tf_inversion.audio import mel
+from tf_inversion.evaluation import columns
 from tf_inversion.evaluation.samples import average_spectrum
 
 DECIBELS = (-60, -10)  # from the darkest to the brightest of every log-mel spectrogram
 COLORS = "magma"
 _COLUMNS = 8
 _MATRICES = 4  # in a line
-_METRICS = {  # of metrics.csv
-    "nmse_db": "nMSE, dB (low is good)",
-    "ssim": "SSIM, real part (1 is best)",
-    "log_mel_l1": "mel L1 (0 is best)",
-    "rms_ratio": "RMS out / in (1 is best)",
-}
 
 
 def decibels(audio: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -60,7 +55,7 @@ def reconstructions(
     versions: Mapping[str, np.ndarray],
     sample_rate: int,
     title: str,
-    words: Mapping[str, Sequence[str]] | None = None,
+    predictions: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
     """Draws the paper's Figures 2 and 3: waveform above spectrogram, a column for each version of the clips.
 
@@ -69,7 +64,7 @@ def reconstructions(
         finite is drawn as silence. The waveforms of a clip share a scale, the spectrograms all do.
       sample_rate: in hertz.
       title: of the figure.
-      words: what is heard in each of `versions`, to be written into the n waveforms.
+      predictions: the class of each clip of each of `versions`, to be written into its waveform.
     """
     audio = np.nan_to_num(np.stack(list(versions.values()), 1), nan=0.0, posinf=0.0, neginf=0.0)
     num_clips, num_versions, num_samples = audio.shape
@@ -102,65 +97,66 @@ def reconstructions(
             spectrum.label_outer()
     for column, name in zip(grid.T, versions):
         column[0].set_title(name, fontsize="medium", parse_math=False)
-        for axes, word in zip(column[::2], words[name] if words else ()):
-            axes.annotate(word, (1, 1), (-3, -3), "axes fraction", "offset points", ha="right", va="top")
+        for axes, prediction in zip(column[::2], predictions[name] if predictions else ()):
+            axes.annotate(
+                prediction, (1, 1), (-3, -3), "axes fraction", "offset points", ha="right", va="top"
+            )
     for axes in grid[-1]:
         axes.set_xlabel("seconds")
     return figure
 
 
-def distributions(rows: Mapping[str, Sequence[Mapping]], title: str) -> Figure:
-    """Draws how the metrics of the clips spread: a dot for each, the quartiles and the median.
+def distributions(tables: Mapping[str, columns.ClipTable], title: str) -> Figure:
+    """Draws the distributions of the main metrics over clips: a dot for each, the quartiles and the median.
 
     Args:
-      rows: method -> a row of `per_clip` for each clip. What is not finite is left out.
+      tables: method -> what is known of each clip. What is not finite is left out.
       title: of the figure.
     """
-    figure = Figure(figsize=(11, 1.2 + 0.45 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(2.75 * len(columns.MAIN), 1.2 + 0.45 * len(tables)), layout="constrained")
     figure.suptitle(title, parse_math=False)
     rng = np.random.default_rng(0)
-    for axes, (key, label) in zip(figure.subplots(1, len(_METRICS), sharey=True), _METRICS.items()):
-        for y, clips in enumerate(rows.values()):
-            values = np.array([row[key] for row in clips], np.float64)
-            values = values[np.isfinite(values)]
+    for axes, column in zip(figure.subplots(1, len(columns.MAIN), sharey=True), columns.MAIN):
+        for y, table in enumerate(tables.values()):
+            values = table[column.key][np.isfinite(table[column.key])]
             dots = y + rng.uniform(-0.3, 0.3, len(values))
             axes.plot(values, dots, ".", markersize=4, alpha=0.4, rasterized=True)
             if len(values):
                 low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
                 axes.plot([low, high], [y, y], color="0.2", linewidth=1.5)
                 axes.plot(median, y, "|", color="0.2", markersize=14, markeredgewidth=2)
-        axes.set_yticks(range(len(rows)), list(rows))
-        axes.set_xlabel(label)
+        axes.set_yticks(range(len(tables)), list(tables))
+        axes.set_xlabel(f"{column.heading} ({column.best})")
         axes.grid(axis="x", alpha=0.3)
     figure.axes[0].invert_yaxis()
     return figure
 
 
-def confusion(matrices: Mapping[str, np.ndarray], words: Sequence[str], title: str) -> Figure:
-    """Draws matrices of counts [label, answer] side by side, darker by share of the label's clips.
+def confusion(matrices: Mapping[str, np.ndarray], label_names: Sequence[str], title: str) -> Figure:
+    """Draws matrices of counts [label, prediction] side by side, darker by share of the label's clips.
 
     Args:
-      matrices: heading -> int [len(words), len(words)].
-      words: that the rows and columns stand for.
+      matrices: heading -> int [classes, classes].
+      label_names: the classes that rows and columns stand for.
       title: of the figure.
     """
-    columns = min(_MATRICES, len(matrices))
-    lines = -(-len(matrices) // columns)
-    side = 0.5 + 0.24 * len(words)
-    figure = Figure(figsize=(0.6 + side * columns, 0.4 + (side + 0.65) * lines), layout="constrained")
+    width = min(_MATRICES, len(matrices))
+    lines = -(-len(matrices) // width)
+    side = 0.5 + 0.24 * len(label_names)
+    figure = Figure(figsize=(0.6 + side * width, 0.4 + (side + 0.65) * lines), layout="constrained")
     figure.suptitle(title, parse_math=False)
-    grid = figure.subplots(lines, columns, squeeze=False)
+    grid = figure.subplots(lines, width, squeeze=False)
     for axes, (name, counts) in zip(grid.flat, matrices.items()):
         counts = np.asarray(counts)
         shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (label, answer), count in np.ndenumerate(counts):
+        for (row, column), count in np.ndenumerate(counts):
             if count:
-                color = "white" if shares[label, answer] > 0.5 else "black"
-                axes.text(answer, label, count, ha="center", va="center", fontsize="xx-small", color=color)
+                color = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, count, ha="center", va="center", fontsize="xx-small", color=color)
         axes.set_title(name, fontsize="medium", parse_math=False)
-        axes.set_xticks(range(len(words)), words, rotation=90, fontsize="small")
-        axes.set_yticks(range(len(words)), words, fontsize="small")
+        axes.set_xticks(range(len(label_names)), label_names, rotation=90, fontsize="small")
+        axes.set_yticks(range(len(label_names)), label_names, fontsize="small")
         axes.tick_params(length=0, labelleft=axes in grid[:, 0])
     for axes in list(figure.axes)[len(matrices) :]:
         axes.remove()
@@ -179,11 +175,11 @@ def training_curves(history: Mapping[str, np.ndarray], title: str) -> Figure:
     names = dict.fromkeys(
         name.removeprefix("validation/") for name in history if name not in ("epoch", "seconds")
     )
-    columns = min(3, len(names))
-    lines = -(-len(names) // columns)
-    figure = Figure(figsize=(3.8 * columns, 0.5 + 2.4 * lines), layout="constrained")
+    width = min(3, len(names))
+    lines = -(-len(names) // width)
+    figure = Figure(figsize=(3.8 * width, 0.5 + 2.4 * lines), layout="constrained")
     figure.suptitle(title, parse_math=False)
-    grid = figure.subplots(lines, columns, squeeze=False, sharex=True).flat
+    grid = figure.subplots(lines, width, squeeze=False, sharex=True).flat
     for axes, name in zip(grid, names):
         for key, label, color in ((name, "training", "C0"), (f"validation/{name}", "validation", "C1")):
             if key in history:
@@ -195,7 +191,7 @@ def training_curves(history: Mapping[str, np.ndarray], title: str) -> Figure:
         axes.legend(fontsize="small")
     for axes in list(figure.axes)[len(names) :]:
         axes.remove()
-    for axes in figure.axes[-columns:]:
+    for axes in figure.axes[-width:]:
         axes.set_xlabel("epoch")
         axes.tick_params(labelbottom=True)
     return figure

@@ -1,20 +1,24 @@
-"""How good an inversion is: per clip, and over a set of clips.
+"""How good an inversion is, metric by metric: of a clip, of latent vectors, and over a set of clips.
 
 MSE and the SSIM of the real part are what the paper prints. On real audio both
 reward silence, so they stand beside distances that forget the phase, the level
-of the answer, the error in the latent vector, and a judge's opinion.
+of the reconstruction, the error in the latent vector, and an evaluation classifier's posterior.
+
+The metrics of a clip take clips and reconstructions, float32 [batch, num_samples] or
+[batch, num_channels, num_samples] in [-1, 1], and the sample rate in hertz, and return [batch].
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion.audio import mel, spectrogram
+from tf_inversion.audio import spectrogram
 from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
 
@@ -27,94 +31,58 @@ NUM_SPLITS = 10
 _FEWEST_TO_SCORE = 10  # clips in a split
 
 
-def clip_metrics(
-    clips: np.ndarray,
-    reconstructions: np.ndarray,
-    sample_rate: int,
-    *,
-    batch_size: int = 64,
-    progress: Callable[[Iterable], Iterable] = iter,
-) -> dict[str, np.ndarray]:
-    """Compares reconstructions with their clips, batch by batch.
-
-    Args:
-      clips: float32 [n, num_samples] in [-1, 1], finite.
-      reconstructions: the same for what was made of them.
-      sample_rate: in hertz.
-      batch_size: bounds the memory; the values do not depend on it.
-      progress: wraps the loop over batches; tqdm for a bar.
-
-    Returns:
-      float64 [n] under each of
-        mse: mean squared error of the waveforms.
-        nmse_db: 10 log10(squared error / energy of the clip), at least -200. NaN for a silent clip.
-        ssim: of the real part of the STFT, see `ssim_real`. NaN for a silent clip.
-        ssim_magnitude: of the log-magnitude, see `ssim_magnitude`.
-        log_mel_l1: mean absolute difference of log10 mel magnitudes, see `audio.mel`; 1 is 20 dB.
-        rms_ratio: RMS of the reconstruction over that of the clip. NaN for a silent clip.
-    """
-    measure = functools.partial(_batch_metrics, sample_rate=sample_rate)
-    values = in_batches(measure, clips, reconstructions, batch_size=batch_size, progress=progress)
-    return {key: value.astype(np.float64) for key, value in values.items()}
+def mse(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> np.ndarray:
+    """Mean squared error of the waveforms, in float64, so that errors far below the clip keep digits."""
+    return _power(tf.cast(clips, tf.float64) - tf.cast(reconstructions, tf.float64))
 
 
-def _batch_metrics(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> dict[str, np.ndarray]:
-    # In float64, so that errors far below the clip keep their digits.
-    clip_power = _power(clips)
-    mse = _power(tf.cast(clips, tf.float64) - tf.cast(reconstructions, tf.float64))
-    rms_ratio = np.sqrt(
-        np.divide(_power(reconstructions), clip_power, out=np.full_like(mse, np.nan), where=clip_power > 0)
-    )
-    return {
-        "mse": mse,
-        "nmse_db": _ratio_db(mse, clip_power),
-        "ssim": ssim_real(clips, reconstructions).numpy(),
-        "ssim_magnitude": ssim_magnitude(clips, reconstructions).numpy(),
-        "log_mel_l1": mel.log_mel_l1(clips, reconstructions, sample_rate).numpy(),
-        "rms_ratio": rms_ratio,
-    }
+def nmse_db(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> np.ndarray:
+    """10 log10(squared error / energy of the clip), at least -200; NaN for a silent clip."""
+    return _decibels(_ratio(mse(clips, reconstructions, sample_rate), _power(clips)))
 
 
-def _power(audio: tf.Tensor) -> np.ndarray:
-    return tf.reduce_mean(tf.square(tf.cast(audio, tf.float64)), axis=1).numpy()
+def rms_ratio(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> np.ndarray:
+    """RMS of the reconstruction over that of the clip; NaN for a silent clip."""
+    return np.sqrt(_ratio(_power(reconstructions), _power(clips)))
 
 
-def _ratio_db(power: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    ratio = np.divide(power, reference, out=np.full_like(power, np.nan), where=reference > 0)
-    return 10 * np.log10(np.maximum(ratio, 10 ** (PERFECT_DB / 10)))
-
-
-def ssim_real(clips: tf.Tensor, reconstructions: tf.Tensor) -> tf.Tensor:
+def ssim(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """Structural similarity of the real parts of the STFT, the paper's "SSIM (spectrogram)".
 
     The images are frames x bins, the data range is the clip's own (largest less
     smallest value), so that the level of a recording does not matter. It depends
-    on the phase: silence scores about 0.96 on speech.
-
-    Args:
-      clips, reconstructions: [batch, num_samples].
-
-    Returns:
-      [batch], NaN for a silent clip.
+    on the phase: silence scores about 0.96 on speech. NaN for a silent clip.
     """
     image = tf.math.real(spectrogram.stft(clips))
-    data_range = tf.reduce_max(image, [1, 2], True) - tf.reduce_min(image, [1, 2], True)
+    axes = list(range(1, image.shape.rank))
+    data_range = tf.reduce_max(image, axes, True) - tf.reduce_min(image, axes, True)
     return _ssim(image / data_range, tf.math.real(spectrogram.stft(reconstructions)) / data_range)
 
 
-def ssim_magnitude(clips: tf.Tensor, reconstructions: tf.Tensor) -> tf.Tensor:
-    """Structural similarity of log-magnitude spectrograms: the picture that a reader looks at.
+def ssim_magnitude(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> tf.Tensor:
+    """Structural similarity of log-magnitude spectrograms: the image that a reader looks at.
 
     Decibels of the STFT's magnitude from -60, under which all is black, to a full-scale sine at
     0, which is white: a data range of 60 dB.
-
-    Args:
-      clips, reconstructions: [batch, num_samples] in [-1, 1].
-
-    Returns:
-      [batch].
     """
     return _ssim(_decibel_image(clips), _decibel_image(reconstructions))
+
+
+def _rows(x: tf.Tensor) -> tf.Tensor:
+    """Flattens [batch, ...] to [batch, m]."""
+    return tf.reshape(x, [-1, math.prod(x.shape[1:])])
+
+
+def _power(audio: tf.Tensor) -> np.ndarray:
+    return tf.reduce_mean(tf.square(_rows(tf.cast(audio, tf.float64))), 1).numpy()
+
+
+def _ratio(power: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    return np.divide(power, reference, out=np.full_like(power, np.nan), where=reference > 0)
+
+
+def _decibels(ratio: np.ndarray) -> np.ndarray:
+    return 10 * np.log10(np.maximum(ratio, 10 ** (PERFECT_DB / 10)))
 
 
 def _decibel_image(audio: tf.Tensor) -> tf.Tensor:
@@ -124,9 +92,10 @@ def _decibel_image(audio: tf.Tensor) -> tf.Tensor:
 
 
 def _ssim(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """SSIM (Wang et al. 2004: Gaussian of 11, sigma 1.5) of images [batch, frames, bins], data range 1."""
-    size = min(11, *images.shape[1:])
-    return tf.image.ssim(images[..., None], others[..., None], max_val=1.0, filter_size=size)
+    """SSIM (Wang et al. 2004: Gaussian of 11, sigma 1.5) of images [batch, ..., frames, bins], range 1."""
+    size = min(11, *images.shape[-2:])
+    values = tf.image.ssim(images[..., None], others[..., None], max_val=1.0, filter_size=size)
+    return tf.reduce_mean(values, list(range(1, values.shape.rank)))
 
 
 def latent_correlation(latents: np.ndarray, recovered: np.ndarray) -> float:
@@ -136,7 +105,7 @@ def latent_correlation(latents: np.ndarray, recovered: np.ndarray) -> float:
     return float(np.sum(x * y) / scale) if scale > 0 else float("nan")
 
 
-def latent_heard_db(
+def jacobian_weighted_error_db(
     generator: Generator,
     latents: np.ndarray,
     recovered: np.ndarray,
@@ -144,10 +113,10 @@ def latent_heard_db(
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> np.ndarray:
-    """How far off latents are in decibels, each direction weighted by how much the sound changes along it.
+    """Error of latents in decibels, each direction weighted by how much the audio changes along it.
 
     10 log10(|J (z' - z)|^2 / |G(z)|^2), J the Jacobian of the generator at the true z: the distance of the
-    clips in the generator's linear approximation. Most directions of z hardly change the sound, so that
+    clips in the generator's linear approximation. Most directions of z hardly change the audio, so that
     |z' - z| alone tells little.
 
     Args:
@@ -161,7 +130,7 @@ def latent_heard_db(
       float64 [n], at least -200; NaN where G(z) is silent.
     """
     return in_batches(
-        lambda z, other: _ratio_db(*map(_power, _tangent(generator, z, other - z))),
+        lambda z, other: _decibels(_ratio(*map(_power, _tangent(generator, z, other - z)))),
         latents,
         recovered,
         batch_size=batch_size,
@@ -176,19 +145,18 @@ def _tangent(generator: Generator, latents: tf.Tensor, direction: tf.Tensor) -> 
     return accumulator.jvp(audio), audio
 
 
-def confusion(labels: np.ndarray, answers: np.ndarray, num_words: int) -> np.ndarray:
-    """Counts clips by label (rows) and answer (columns).
+def confusion(labels: Sequence[str], predictions: Sequence[str], label_names: Sequence[str]) -> np.ndarray:
+    """Counts clips by label (rows) and prediction (columns), int [classes, classes].
 
     Args:
-      labels: int [n], -1 for unknown: not counted.
-      answers: int [n].
-
-    Returns:
-      int [num_words, num_words].
+      labels, predictions: of n clips; a clip for which either is none of `label_names` is not counted.
+      label_names: the classes.
     """
-    counts = np.zeros((num_words, num_words), int)
-    known = labels >= 0
-    np.add.at(counts, (labels[known], answers[known]), 1)
+    index = {name: i for i, name in enumerate(label_names)}
+    counts = np.zeros((len(index), len(index)), int)
+    for label, prediction in zip(labels, predictions):
+        if label in index and prediction in index:
+            counts[index[label], index[prediction]] += 1
     return counts
 
 
@@ -199,7 +167,7 @@ def judge_probabilities(
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> np.ndarray:
-    """Returns p(word | clip) [n, classes] by a classifier audio [b, num_samples] -> logits [b, classes]."""
+    """Returns p(class | clip) [n, classes] by a classifier audio [b, num_samples] -> logits [b, classes]."""
     return in_batches(
         lambda x: tf.nn.softmax(judge(x, training=False)), audio, batch_size=batch_size, progress=progress
     )
@@ -210,7 +178,7 @@ def inception_score(probabilities: np.ndarray) -> tuple[float, float]:
 
     p(y) is the mean of p(y|x) over the split. There are ten splits, or one of less than 100 clips: a split
     of m clips can't score above m. The clips are dealt out at random, with a fixed seed: data sets are
-    sorted by word, which would leave each split with one word and a score of 1.
+    sorted by class, which would leave each split with one class and a score of 1.
 
     Args:
       probabilities: p(y|x) [n, classes].

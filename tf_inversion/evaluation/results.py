@@ -1,4 +1,4 @@
-"""results.md and results.json: the paper's two tables and its figures, and how they were made."""
+"""results.md, results.json and figures/: the paper's two tables and its figures, and their provenance."""
 
 from __future__ import annotations
 
@@ -12,61 +12,114 @@ from pathlib import Path
 import numpy as np
 
 from tf_inversion import paths
-from tf_inversion.evaluation import figures
-from tf_inversion.evaluation.clip_sets import ClipSet
-from tf_inversion.evaluation.per_clip import Row
-from tf_inversion.evaluation.tables import LEGEND, TITLES, cells, layout
-from tf_inversion.inversion.result import InversionResult
+from tf_inversion.evaluation import columns, figures
+from tf_inversion.evaluation.evaluation import Evaluation
+from tf_inversion.evaluation.tables import layout
 
-#: What the pictures show, in the order of the page.
-CAPTIONS = {
-    "reconstructions": "Clips and what the methods make of them",
-    "confusion": "What the judge hears: the label in rows, its answer in columns",
-    "distributions": "How the metrics spread",
+TITLES = {
+    "synthesized": "Synthesized clips (the paper's Table 1)",
+    "real": "Real clips (the paper's Table 2)",
 }
+#: What the figures show, in the order of the page.
+CAPTIONS = {
+    "reconstructions": "Clips and their reconstructions",
+    "confusion": "Labels (rows) and what the evaluation classifier predicts (columns)",
+    "distributions": "Distributions of the metrics",
+}
+_FIGURE = {"synthesized": "the paper's Figure 2", "real": "the paper's Figure 3"}
 _SUFFIXES = ("png", "svg")
-_PAPER = {"synthesized": "the paper's Figure 2", "real": "the paper's Figure 3"}
+# What the paper prints, as MSE, SSIM, accuracy, inception score and its standard deviation.
+_PAPER_KEYS = ("mse", "ssim", "accuracy", "inception_score_mean", "inception_score_std")
+_PAPER = {
+    "synthesized": {
+        "reference": (None, None, None, 7.23, 0.003),
+        "gradient": (0.00489, 0.9618, None, 3.96, 0.203),
+        "encoder": (0.00196, 0.9731, None, 7.50, 0.288),
+        "hybrid": (0.00003, 0.9979, None, 7.23, 0.006),
+    },
+    "real": {
+        "reference": (None, None, 0.9541, 9.20, 0.019),
+        "gradient": (0.00959, 0.953, 0.1717, 2.20, 0.063),
+        "encoder": (0.01176, 0.946, 0.7106, 7.93, 0.077),
+        "hybrid": (0.00887, 0.954, 0.3693, 3.89, 0.027),
+    },
+}
+_PAPER_LEGEND = (
+    "as printed there: the official SC09 generator, another evaluation classifier and scale of SSIM"
+)
 
-Table = Mapping[str, Mapping[str, object]]
+#: What `Evaluation.summary` returns.
+Summary = Mapping[str, Mapping[str, object]]
 
 
-def draw(
-    folder: str | os.PathLike,
-    kind: str,
-    clips: ClipSet,
-    results: Mapping[str, InversionResult],
-    rows: Mapping[str, Sequence[Row]],
-    table: Table,
-    words: Sequence[str],
-) -> list[str]:
+def legend() -> dict[str, str]:
+    """Returns the meaning of each heading of `cells`."""
+    shown = {column.heading: column.legend for column in columns.AGGREGATES if column.heading}
+    return {**shown, "(paper)": _PAPER_LEGEND}
+
+
+def cells(kind: str, summary: Summary, paper: str | None = "(paper)") -> list[list[str]]:
+    """Returns the lines of one of the tables, the heading first.
+
+    The numbers that the paper prints stand under the row of the same method, in a line named `paper`; {} in
+    it is the method, and None leaves these lines out.
+    """
+    lines = []
+    for name, row in summary.items():
+        lines.append((name, row))
+        if paper and name in _PAPER[kind]:
+            lines.append((paper.format(name), dict(zip(_PAPER_KEYS, _PAPER[kind][name]))))
+    shown = [
+        column
+        for column in columns.AGGREGATES
+        if column.heading and any(row[column.key] is not None for row in summary.values())
+    ]
+    return [
+        [kind, *(column.heading for column in shown)],
+        *([name, *(_cell(row, column) for column in shown)] for name, row in lines),
+    ]
+
+
+def _cell(row: Mapping, column: columns.Column) -> str:
+    """Returns a value, with the standard deviation that belongs to a mean."""
+    text = column.text(row.get(column.key))
+    deviation = row.get(re.sub("_mean$", "_std", column.key)) if column.key.endswith("_mean") else None
+    return text if deviation is None else f"{text} ± {deviation:.3f}"
+
+
+def draw(folder: str | os.PathLike, kind: str, evaluation: Evaluation) -> list[str]:
     """Writes FOLDER/figures/KIND_NAME.png and .svg for the names in `CAPTIONS`.
 
     Args:
       folder: to write to.
       kind: "synthesized" or "real".
-      clips: the n clips.
-      results: method -> inversion of the clips; at least one.
-      rows: method -> a row of `per_clip` for each clip.
-      table: what `tables.evaluate` returned.
-      words: the judge's `label_names`.
+      evaluation: of at least one method.
 
     Returns:
       The names of those that were drawn: "confusion" needs labels.
     """
-    heard = [row["predicted_digit"] for row in next(iter(rows.values()))]
-    shown = np.sort(np.unique(heard, return_index=True)[1])[:3]  # of different words
-    versions = {"original": clips.audio, **{method: result.audio for method, result in results.items()}}
-    versions = {version: audio[shown] for version, audio in versions.items()}
-    answers = {name: [row["predicted_digit_of_reconstruction"] for row in rows[name]] for name in results}
-    answers = {name: [said[i] for i in shown] for name, said in {"original": heard, **answers}.items()}
-    title = f"{kind} clips, and the word that the judge hears"
-    drawn = {
-        "reconstructions": figures.reconstructions(versions, clips.sample_rate, title, answers),
-        "distributions": figures.distributions(rows, f"{kind} clips, a dot each"),
+    clips, results = evaluation.clips, evaluation.results
+    tables = {name: evaluation.per_clip[name] for name in results}
+    predicted = next(iter(tables.values()))["predicted_digit"]
+    shown = np.sort(np.unique(predicted, return_index=True)[1])[:3]  # of different classes
+    versions = {"original": clips.audio, **{name: result.audio for name, result in results.items()}}
+    predictions = {
+        "original": predicted,
+        **{name: table["predicted_digit_of_reconstruction"] for name, table in tables.items()},
     }
+    drawn = {
+        "reconstructions": figures.reconstructions(
+            {name: audio[shown] for name, audio in versions.items()},
+            clips.sample_rate,
+            f"{kind} clips, and the class that the evaluation classifier predicts",
+            {name: classes[shown] for name, classes in predictions.items()},
+        ),
+        "distributions": figures.distributions(tables, f"{kind} clips, a dot each"),
+    }
+    matrices = {name: evaluation.confusion(name) for name in ("reference", *results)}
     if clips.labels is not None:
-        matrices = {name: np.array(table[name]["confusion"]) for name in ("reference", *results)}
-        drawn["confusion"] = figures.confusion(matrices, words, f"{kind} clips, label and answer")
+        title = f"{kind} clips, label and prediction"
+        drawn["confusion"] = figures.confusion(matrices, evaluation.label_names, title)
     for name, figure in drawn.items():
         for suffix in _SUFFIXES:
             figures.save(figure, Path(folder, f"figures/{kind}_{name}.{suffix}"))
@@ -75,75 +128,79 @@ def draw(
 
 def write_results(
     folder: str | os.PathLike,
-    runs: Mapping[int, Mapping[str, Table]],
-    pictures: Mapping[str, Sequence[str]],
-    words: Sequence[str],
-    made: Mapping[str, str],
+    runs: Mapping[int, Mapping[str, Summary]],
+    drawn: Mapping[str, Sequence[str]],
+    label_names: Sequence[str],
+    provenance: Mapping[str, str],
 ) -> tuple[str, list[Path]]:
-    """Writes results.md, to read, and results.json, with every figure of every seed.
+    """Writes results.md, to read, and results.json, with every number of every seed.
 
-    Removes pictures that an earlier run left and this one did not draw.
+    Removes figures that an earlier run left and this one did not draw.
 
     Args:
       folder: to write to, made if absent.
-      runs: seed -> "synthesized" or "real" -> what `tables.evaluate` returned; the same each time.
-      pictures: kind -> what `draw` returned.
-      words: the judge's `label_names`, which the rows and columns of each "confusion" stand for.
-      made: how the run was made: "command" -> the command line, and so on.
+      runs: seed -> "synthesized" or "real" -> what was measured; the same kinds and methods each time.
+      drawn: kind -> what `draw` returned.
+      label_names: classes of the evaluation classifier, the rows and columns of each "confusion".
+      provenance: how to make it again: "command" -> the command line, and so on.
 
     Returns:
       The Markdown, which reads well on a terminal too, and the paths of the two files.
     """
     content = {
-        "made": dict(made),
-        "words": list(words),
-        "runs": [{"seed": seed, **tables} for seed, tables in runs.items()],
+        "made": dict(provenance),
+        "words": list(label_names),
+        "runs": [{"seed": seed, **summaries} for seed, summaries in runs.items()],
     }
     text = json.dumps(content, indent=2, allow_nan=False)
     # A matrix has a line for each row, not for each number.
     text = re.sub(r"\[\s+([\d,\s]+?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text)
-    markdown = _page(list(runs.values()), pictures, made)
+    markdown = _markdown(list(runs.values()), drawn, provenance)
     files = {"results.md": markdown, "results.json": text + "\n"}
     for name, written in files.items():
         with paths.writing(Path(folder, name)) as unfinished:
             unfinished.write_text(written, encoding="utf-8")
     for kind, name, suffix in itertools.product(TITLES, CAPTIONS, _SUFFIXES):
-        if name not in pictures.get(kind, ()):
+        if name not in drawn.get(kind, ()):
             Path(folder, f"figures/{kind}_{name}.{suffix}").unlink(missing_ok=True)
     return markdown, [Path(folder, name) for name in files]
 
 
-def _page(
-    runs: Sequence[Mapping[str, Table]], pictures: Mapping[str, Sequence[str]], made: Mapping[str, str]
+def _markdown(
+    runs: Sequence[Mapping[str, Summary]], drawn: Mapping[str, Sequence[str]], provenance: Mapping[str, str]
 ) -> str:
     parts = ["# Results"]
     for kind in runs[0]:
-        tables = [run[kind] for run in runs]
+        summaries = [run[kind] for run in runs]
         seeds = f", means over {len(runs)} seeds" if len(runs) > 1 else ""
-        parts.append(f"## {TITLES[kind]}: {tables[0]['reference']['num_clips']}{seeds}")
-        parts.append(layout(cells(kind, _over_seeds(tables, _mean))))
-        spread = {name: row for name, row in _over_seeds(tables, _deviation).items() if any(row.values())}
+        parts.append(f"## {TITLES[kind]}: {summaries[0]['reference']['num_clips']}{seeds}")
+        parts.append(layout(cells(kind, _over_seeds(summaries, _mean))))
+        spread = {name: row for name, row in _over_seeds(summaries, _deviation).items() if any(row.values())}
         if spread:
             parts.append(f"Standard deviation over {len(runs)} seeds, where it is not zero:")
             parts.append(layout(cells(kind, spread, paper=None)))
-        for name in pictures.get(kind, ()):
-            paper = f" ({_PAPER[kind]})" if name == "reconstructions" else ""
+        for name in drawn.get(kind, ()):
+            paper = f" ({_FIGURE[kind]})" if name == "reconstructions" else ""
             parts.append(f"### {CAPTIONS[name]}{paper}\n\n![{CAPTIONS[name]}](figures/{kind}_{name}.png)")
-    parts.append(f"## What the figures mean\n\n{LEGEND.strip()}")
-    lines = {"made by": f"`{made['command']}`", **{k: v for k, v in made.items() if k != "command"}}
-    parts.append("## How it was made\n\n" + "\n".join(f"- {key}: {value}" for key, value in lines.items()))
+    parts.append("## Columns\n\n" + _bullets(legend()))
+    command = {"command": f"`{provenance['command']}`"}
+    parts.append("## Provenance\n\n" + _bullets({**provenance, **command}))
     return "\n\n".join(parts) + "\n"
 
 
-def _over_seeds(tables: Sequence[Table], function) -> dict[str, dict[str, float | None]]:
-    """Returns the rows of `function` of what the tables say, where it is one number."""
+def _bullets(lines: Mapping[str, str]) -> str:
+    return "\n".join(f"- {name}: {text}" for name, text in lines.items())
+
+
+def _over_seeds(summaries: Sequence[Summary], function) -> dict[str, dict[str, float | None]]:
+    """Returns the rows of `function` of what the summaries say, where it is one number."""
     return {
         name: {
-            key: function([table[name][key] for table in tables if table[name][key] is not None])
+            key: function([summary[name][key] for summary in summaries if summary[name][key] is not None])
             for key in row
             if key != "confusion"
         }
-        for name, row in tables[0].items()
+        for name, row in summaries[0].items()
     }
 
 
