@@ -61,12 +61,12 @@ def _serve(explorer_page) -> None:
                 f"--host={FLAGS.host} --port={FLAGS.port}: can't listen there ({error.strerror})"
             ) from error
     from tf_inversion import paths
-    from tf_inversion.applications.explorer import Models
     from tf_inversion.audio.layouts import audio_files
+    from tf_inversion.models import ModelBundle
 
     generator = common_flags.load_generator()
     inverter = common_flags.load_inverter(generator)
-    models = Models(
+    models = ModelBundle(
         generator, inverter, common_flags.load_classifier(generator), common_flags.load_judge(generator)
     )
     digits = _digits(generator.latent_dim)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion.applications.explorer import Models
 from tf_inversion.generators.base import Generator
+from tf_inversion.models import ModelBundle
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 
@@ -27,11 +27,11 @@ class Chord(Generator):
 
 
 @pytest.fixture(scope="session")
-def chord() -> Models:
+def chord() -> ModelBundle:
     """`Chord`, and networks that know nothing."""
     face = {"num_samples": NUM_SAMPLES, "sample_rate": SAMPLE_RATE}
     keras.utils.set_random_seed(0)
-    return Models(
+    return ModelBundle(
         Chord(),
         Inverter(latent_dim=4, width=2, **face),
         Classifier(architecture="mel_cnn", width=2, **face),

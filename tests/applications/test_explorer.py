@@ -1,6 +1,7 @@
 """What the page of explore_latents does, without the page."""
 
 import base64
+import functools
 import io
 import re
 import threading
@@ -12,6 +13,7 @@ import soundfile
 from tf_inversion import errors
 from tf_inversion.applications import explorer
 from tf_inversion.latents import load_latents
+from tf_inversion.priors import UniformPrior
 
 
 def write(path, samples, rate=8000):
@@ -134,11 +136,11 @@ def test_audible_directions(chord):
 def test_edits():
     base, other = np.array([0.5, -0.9, 1.5], np.float32), np.array([-0.5, 0.1, 0.5], np.float32)
     directions = np.eye(2, 3, dtype=np.float32)
-    still = np.zeros(2, np.float32)
-    np.testing.assert_array_equal(explorer.edit(base, other, 0, directions, still), base)
-    np.testing.assert_allclose(explorer.edit(base, other, 1, directions, still), other, atol=1e-6)
-    np.testing.assert_allclose(explorer.edit(base, other, 0.5, directions, still), [0, -0.4, 1], atol=1e-6)
-    far = explorer.edit(base, other, 0, directions, np.array([0.25, -3], np.float32))
+    still, edit = np.zeros(2, np.float32), functools.partial(explorer.edit, UniformPrior())
+    np.testing.assert_array_equal(edit(base, other, 0, directions, still), base)
+    np.testing.assert_allclose(edit(base, other, 1, directions, still), other, atol=1e-6)
+    np.testing.assert_allclose(edit(base, other, 0.5, directions, still), [0, -0.4, 1], atol=1e-6)
+    far = edit(base, other, 0, directions, np.array([0.25, -3], np.float32))
     np.testing.assert_allclose(far, [0.75, -1, 1.5], atol=1e-6)
 
 
@@ -165,9 +167,9 @@ def test_what_is_shown_holds_both_sounds_the_picture_and_the_files(chord, tmp_pa
     assert 'download="random_3.wav"' in html
     assert html.count("autoplay") == 1
     assert "half &lt;way&gt;" in html
-    assert "<dt>nMSE</dt><dd>-6.0 dB</dd>" in html
-    assert "<dt>RMS</dt><dd>0.50</dd>" in html
-    assert f"<dt>z error</dt><dd>{np.abs(clip.latents / 2).mean():.2g}</dd>" in html
+    assert "<dt>nMSE dB</dt><dd>-6.0</dd>" in html
+    assert "<dt>RMS ratio</dt><dd>0.50</dd>" in html
+    assert f"<dt>z MAE</dt><dd>{np.abs(clip.latents / 2).mean():.3g}</dd>" in html
 
 
 def test_before_the_first_result_only_the_original_is_shown(chord):
@@ -177,5 +179,5 @@ def test_before_the_first_result_only_the_original_is_shown(chord):
     assert "download" not in html
     html = explorer.show(chord, clip, np.zeros(4, np.float32), "silence")
     assert "<i>" not in html
-    assert "z error" not in html
+    assert "z MAE" not in html
     assert "nan" not in html

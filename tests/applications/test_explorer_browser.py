@@ -125,7 +125,7 @@ def test_a_file_is_inverted_heard_and_seen(page, folder):
     assert original == result == pytest.approx(4096 / 8000)
     picture = find(page, "#stage img")
     assert page.execute_script("return arguments[0].naturalWidth", picture) > 500
-    for number in ("nMSE", "mel L1", "RMS"):
+    for number in ("nMSE", "SSIM mag", "mel L1", "RMS"):
         assert number in find(page, "#stage dl").text
 
 

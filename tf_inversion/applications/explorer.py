@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import functools
 import io
@@ -11,36 +10,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
-import scipy.io.wavfile
 import tensorflow as tf
 
-from tf_inversion import errors
+from tf_inversion import errors, pages
 from tf_inversion.audio import files, mel
 from tf_inversion.audio.clips import SILENCE
 from tf_inversion.evaluation import figures
+from tf_inversion.evaluation.columns import MAIN, pick
 from tf_inversion.evaluation.evaluation import clip_metrics
 from tf_inversion.evaluation.metrics import judge_probabilities
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import methods
 from tf_inversion.inversion.solvers.gauss_newton import jacobian
-from tf_inversion.latents import draw_latents
-from tf_inversion.networks.inverter import Inverter
+from tf_inversion.models import ModelBundle
+from tf_inversion.priors import Prior
 
 _LONGEST = 30.0  # seconds that are read of a file
 _ONSET = 0.03  # of the peak, -30 dB: where a recording begins,
 _BEFORE = 0.05  # and so many seconds before that
 _DPI = 150
-_NUMBERS = {
-    "nmse_db": ("nMSE", "{:.1f} dB", "squared error over the clip's energy; low is good"),
-    "log_mel_l1": ("mel L1", "{:.3f}", "difference of the log-mel spectrograms; 0 is best"),
-    "rms_ratio": ("RMS", "{:.2f}", "level out / in; 1 is best"),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,16 +61,6 @@ class Found(NamedTuple):
 
 class _StoppedError(Exception):
     """Ends an inversion from within."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Models:
-    """What an exploration needs: the generator, and inverter, classifier and judge made for it."""
-
-    generator: Generator
-    inverter: Inverter
-    classifier: keras.Model
-    judge: keras.Model
 
 
 def load_clip(path: str, generator: Generator, peak: float = 0.0) -> tuple[Clip, str]:
@@ -120,7 +103,7 @@ def load_clip(path: str, generator: Generator, peak: float = 0.0) -> tuple[Clip,
 
 def draw_clip(generator: Generator, seed: int) -> Clip:
     """Returns the clip of a random latent vector."""
-    (latents,) = draw_latents(1, generator.latent_dim, seed)
+    (latents,) = generator.draw_latents(1, seed)
     return Clip(f"random_{seed}", synthesize(generator, latents), latents)
 
 
@@ -130,7 +113,7 @@ def synthesize(generator: Generator, latents: np.ndarray) -> np.ndarray:
 
 
 def search(
-    models: Models, audio: np.ndarray, method: str, max_iterations: int, stop: threading.Event
+    models: ModelBundle, audio: np.ndarray, method: str, max_iterations: int, stop: threading.Event
 ) -> Iterator[Found]:
     """Inverts a clip and yields how the search stands after each round; what comes last is the answer.
 
@@ -226,30 +209,36 @@ def _spectrum_jacobian(generator: Generator) -> Callable:
 
 
 def edit(
-    base: np.ndarray, other: np.ndarray, blend: float, directions: np.ndarray, amounts: np.ndarray
+    prior: Prior,
+    base: np.ndarray,
+    other: np.ndarray,
+    blend: float,
+    directions: np.ndarray,
+    amounts: np.ndarray,
 ) -> np.ndarray:
     """Returns latents [latent_dim] between two clips and moved along directions.
 
-    No component leaves [-1, 1], from which latents are drawn, further than it has without the move.
+    They stay in the prior's range, apart from what is out of range without the move.
 
     Args:
+      prior: of the generator.
       base, other: latents [latent_dim] of the two clips.
       blend: 0 for the first of them, 1 for the second.
       directions: [k, latent_dim].
       amounts: how far to go along each, [k].
     """
     blended = base + blend * (other - base)
-    bound = np.maximum(1, np.abs(blended))
-    return np.clip(blended + amounts @ directions, -bound, bound).astype(np.float32)
+    excess = prior.excess(blended)
+    return (prior.project(blended + amounts @ directions - excess) + excess).astype(np.float32)
 
 
-def show(models: Models, clip: Clip, latents: np.ndarray | None, status: str, play: bool = False) -> str:
-    """Returns HTML: players, pictures and figures of a clip beside what its latents make.
+def show(models: ModelBundle, clip: Clip, latents: np.ndarray | None, status: str, play: bool = False) -> str:
+    """Returns HTML: players, figure and metrics of a clip beside what its latents make.
 
-    It holds all it shows: audio as WAV, the picture as PNG, and the files to save.
+    It holds all it shows: audio as WAV, the figure as PNG, and the files to save.
 
     Args:
-      models: the generator makes the result, the judge hears both.
+      models: the generator makes the result, the evaluation classifier labels both.
       clip: the original.
       latents: float32 [latent_dim] of the result; None if there is none yet.
       status: a line on how it came about.
@@ -259,72 +248,39 @@ def show(models: Models, clip: Clip, latents: np.ndarray | None, status: str, pl
     versions = {"original": clip.audio}
     if latents is not None:
         versions["result"] = synthesize(models.generator, latents)
-    words = [_word(models.judge, audio) for audio in versions.values()]
-    players = "".join(
-        f"<figure><figcaption><b>{version}</b> &ldquo;{escape(word)}&rdquo; "
-        f"<small>{sure:.0%}</small></figcaption>"
-        f"<audio controls {'autoplay' if play and version == 'result' else ''} "
-        f'aria-label="{version}" src="{_data_uri("audio/wav", _wav(audio, rate))}"></audio></figure>'
-        for (version, audio), (word, sure) in zip(versions.items(), words)
-    )
-    picture = (
-        f'<img src="{_data_uri("image/png", _picture(versions, rate))}" '
-        f'alt="Waveform and log-mel spectrogram of {" and ".join(versions)}">'
-    )
-    numbers = saving = ""
+    sounds = {version: pages.sound(audio, rate, "wav") for version, audio in versions.items()}
+    figure = io.BytesIO()
+    columns = {version: audio[None] for version, audio in versions.items()}
+    figures.reconstructions(columns, rate, "").savefig(figure, format="png", dpi=_DPI)
+    numbers, saved = [], []
     if latents is not None:
-        numbers = f"<dl>{_numbers(clip, versions['result'], latents, rate)}</dl>"
-        saving = _downloads(clip.name, versions["result"], latents, rate)
-    return (
-        f'<p role="status">{escape(status)}</p><div class="players">{players}</div>{picture}{numbers}{saving}'
+        numbers = _numbers(clip, versions["result"], latents, rate)
+        archive = io.BytesIO()
+        np.savez(archive, latents=latents[None], names=np.array([clip.name]))  # as `save_latents` does
+        latents_file = pages.data_uri("application/octet-stream", archive.getvalue())
+        saved = [("z", f"{clip.name}.npz", latents_file), ("WAV", f"{clip.name}.wav", sounds["result"])]
+    return pages.render(
+        "exploration.html",
+        status=status,
+        players=[(name, sounds[name], *_label(models.judge, audio)) for name, audio in versions.items()],
+        play=play,
+        figure=pages.data_uri("image/png", figure.getvalue()),
+        numbers=numbers,
+        files=saved,
     )
 
 
-def _word(judge: keras.Model, audio: np.ndarray) -> tuple[str, float]:
-    """Returns the word that the judge hears, and how surely."""
+def _label(judge: keras.Model, audio: np.ndarray) -> tuple[str, float]:
+    """Returns the likeliest class of a clip, and its probability."""
     (probabilities,) = judge_probabilities(judge, audio[None])
     return judge.label_names[probabilities.argmax()], float(probabilities.max())
 
 
-def _numbers(clip: Clip, audio: np.ndarray, latents: np.ndarray, rate: int) -> str:
-    distances = clip_metrics(clip.audio[None], audio[None], rate)
-    lines = []
-    for key, (label, template, meaning) in _NUMBERS.items():
-        value = distances[key][0]
-        lines.append((label, template.format(value) if np.isfinite(value) else "-", meaning))
+def _numbers(clip: Clip, audio: np.ndarray, latents: np.ndarray, rate: int) -> list[tuple[str, str, str]]:
+    """Returns heading, text and meaning of the main metrics."""
+    values = {key: value[0] for key, value in clip_metrics(clip.audio[None], audio[None], rate).items()}
+    shown = list(MAIN)
     if clip.latents is not None:
-        error = np.abs(latents - clip.latents).mean()
-        lines.append(("z error", f"{error:.2g}", "mean distance from the latents that made the clip"))
-    return "".join(
-        f'<div title="{meaning}"><dt>{label}</dt><dd>{value}</dd></div>' for label, value, meaning in lines
-    )
-
-
-def _downloads(name: str, audio: np.ndarray, latents: np.ndarray, rate: int) -> str:
-    archive = io.BytesIO()
-    np.savez(archive, latents=latents[None], names=np.array([name]))  # as `save_latents` does
-    links = {
-        f"{name}.npz": ("z", _data_uri("application/octet-stream", archive.getvalue())),
-        f"{name}.wav": ("WAV", _data_uri("audio/wav", _wav(audio, rate))),
-    }
-    items = (
-        f'<a download="{escape(file)}" href="{uri}">Save {text}</a>' for file, (text, uri) in links.items()
-    )
-    return f'<p class="saving">{" ".join(items)}</p>'
-
-
-def _picture(versions: dict[str, np.ndarray], rate: int) -> bytes:
-    buffer = io.BytesIO()
-    columns = {version: audio[None] for version, audio in versions.items()}
-    figures.reconstructions(columns, rate, "").savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
-
-
-def _wav(audio: np.ndarray, rate: int) -> bytes:
-    buffer = io.BytesIO()
-    scipy.io.wavfile.write(buffer, rate, np.rint(np.clip(audio, -1, 1) * 32767).astype(np.int16))
-    return buffer.getvalue()
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        values["latent_mae"] = np.abs(latents - clip.latents).mean()
+        shown += pick("latent_mae")
+    return [(c.heading, c.text(values[c.key]), f"{c.legend}; {c.best}".rstrip("; ")) for c in shown]

@@ -13,32 +13,18 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from tf_inversion import errors
+from tf_inversion import errors, pages
 from tf_inversion.applications import explorer
 from tf_inversion.applications.probe import Probe
 from tf_inversion.audio.layouts import DIGITS
+from tf_inversion.models import ModelBundle
 
 METHODS = ("encoder", "hybrid", "least_squares", "gradient")
 MAX_FILE_SIZE = "20mb"
 _NUM_AUDIBLE = 6
-_FURTHEST = 6.0  # along a digit's direction; latents are about 5.8 long
+_MAX_AMOUNT = 6.0  # along a digit's direction; latents are about 5.8 long
 _STEP = 0.05  # of a slider
-_MOST_ITERATIONS = 1000
-_CSS = """
-.gradio-container { max-width: 72rem !important; margin: 0 auto !important; }
-#stage .players { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; align-items: end; }
-#stage figure { margin: 0; min-width: 0; }
-#stage audio { width: 100%; height: 2.5rem; }
-#stage img { width: 100%; height: auto; border-radius: 6px; background: #fff; margin: .5rem 0; }
-#stage dl { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; margin: .25rem 0; }
-#stage dl div { display: flex; gap: .5rem; }
-#stage dt { opacity: .7; }
-#stage dd { margin: 0; font-variant-numeric: tabular-nums; }
-#stage .saving a { margin: 0 1.5rem 0 0; padding: 0; }
-#note { margin-bottom: -1rem; }
-#note p, #stage p { margin: 0 0 .25rem !important; }
-@media (min-width: 48rem) { #shown { position: sticky; top: 1rem; align-self: flex-start; } }
-"""
+_MAX_ITERATIONS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +48,7 @@ class Session:
 
 @contextlib.contextmanager
 def serving(
-    models: explorer.Models,
+    models: ModelBundle,
     digits: Probe | None,
     examples: Sequence[str | os.PathLike],
     *,
@@ -103,7 +89,7 @@ def serving(
         enable_monitoring=False,
         footer_links=[],
         theme=gr.themes.Default(primary_hue="slate", neutral_hue="slate", font=plain[0], font_mono=plain[1]),
-        css=_CSS,
+        css=(pages.TEMPLATES / "explorer.css").read_text(encoding="utf-8"),
     )
     try:
         yield url
@@ -114,7 +100,7 @@ def serving(
 class _Page:
     def __init__(
         self,
-        models: explorer.Models,
+        models: ModelBundle,
         digits: Probe | None,
         examples: Sequence[str | os.PathLike],
         peak: float,
@@ -122,9 +108,8 @@ class _Page:
         self._models, self._peak = models, peak
         self._examples = {Path(path).stem: os.fspath(path) for path in examples}
         labels = [] if digits is None else list(digits.labels)
-        self._labels = sorted(
-            labels, key=lambda label: DIGITS.index(label) if label in DIGITS else len(DIGITS)
-        )
+        known = {label: index for index, label in enumerate(DIGITS)}
+        self._labels = sorted(labels, key=lambda label: known.get(label, len(known)))
         dim = models.generator.latent_dim
         self._directions = np.array([digits.direction(label) for label in self._labels]).reshape(-1, dim)
         self._num_audible = min(_NUM_AUDIBLE, dim)
@@ -142,9 +127,8 @@ class _Page:
                     with gr.Tab("File"):
                         file = gr.File(label=f"Clip, at most {MAX_FILE_SIZE.upper()}", height=130)
                     with gr.Tab("Record"):
-                        microphone = gr.Audio(
-                            sources=["microphone"], type="filepath", format="wav", label="Recording"
-                        )
+                        options = {"sources": ["microphone"], "type": "filepath", "format": "wav"}
+                        microphone = gr.Audio(label="Recording", **options)
                     with gr.Tab("Example"):
                         example = gr.Dropdown(
                             list(self._examples), value=None, label="Synthesized voices", elem_id="example"
@@ -153,7 +137,7 @@ class _Page:
                 with gr.Column():
                     method = gr.Radio(list(METHODS), value="hybrid", label="Method", elem_id="method")
                     iterations = gr.Slider(
-                        10, _MOST_ITERATIONS, 200, step=10, label="Iterations at most", elem_id="iterations"
+                        10, _MAX_ITERATIONS, 200, step=10, label="Iterations at most", elem_id="iterations"
                     )
                     scale = gr.Checkbox(
                         bool(self._peak),
@@ -170,7 +154,7 @@ class _Page:
                     digits = []
                     if self._labels:
                         with gr.Accordion("Towards a word"), gr.Row():
-                            digits = [self._slider(label, _FURTHEST) for label in self._labels]
+                            digits = [self._slider(label, _MAX_AMOUNT) for label in self._labels]
                     with gr.Accordion("What is heard most around this clip"):
                         gr.Markdown(
                             "The latent directions along which the spectrogram changes most here: the first "
@@ -181,15 +165,8 @@ class _Page:
                             audible = [self._slider(str(k + 1), 2.0) for k in range(self._num_audible)]
                     with gr.Accordion("Blend with another clip"):
                         keep = gr.Button("Keep what is heard now as the other clip", elem_id="keep")
-                        blend = gr.Slider(
-                            0,
-                            1,
-                            0,
-                            step=0.01,
-                            label="From this clip to the other",
-                            elem_id="blend",
-                            buttons=[],
-                        )
+                        label = "From this clip to the other"
+                        blend = gr.Slider(0, 1, 0, step=0.01, label=label, elem_id="blend", buttons=[])
                     with gr.Row():
                         back = gr.Button("All sliders back", elem_id="back")
                         play = gr.Checkbox(True, label="Play every change", container=False)
@@ -243,9 +220,8 @@ class _Page:
         """Takes a file, the recording or the name of an example, and inverts it."""
         try:
             path = self._examples.get(path, path)
-            clip, note = explorer.load_clip(
-                path, self._models.generator, (self._peak or 0.9) if scale else 0.0
-            )
+            peak = (self._peak or 0.9) if scale else 0.0
+            clip, note = explorer.load_clip(path, self._models.generator, peak)
         except errors.TFInversionError as error:
             yield self._answer(note=str(error))
             return
@@ -293,14 +269,15 @@ class _Page:
         self, session: Session | None = None, note: str | None = None, stage: str | None = None
     ) -> list:
         """Returns what to show, None for what is to stay."""
-        shown = [session, None if note is None else f"<p role='status'>{escape(note)}</p>", stage]
+        shown = [session, note and _note(note), stage]
         sliders = [None] * (1 + len(self._labels) + self._num_audible)
         return [gr.skip() if value is None else value for value in (*shown, *sliders)]
 
     def _latents(self, session: Session, blend: float, *amounts: float) -> np.ndarray:
         other = session.base if session.other is None else session.other
         directions = np.concatenate([self._directions, session.audible])
-        return explorer.edit(session.base, other, blend, directions, np.array(amounts, np.float32))
+        prior = self._models.generator.prior
+        return explorer.edit(prior, session.base, other, blend, directions, np.array(amounts, np.float32))
 
     def _edit(self, session: Session, play: bool, *sliders: float) -> str:
         if session.base is None:
@@ -312,7 +289,11 @@ class _Page:
 
     def _keep(self, session: Session, *sliders: float) -> tuple[Session, str]:
         if session.base is None:
-            return session, "<p role='status'>Invert a clip first.</p>"
+            return session, _note("Invert a clip first.")
         session = dataclasses.replace(session, other=self._latents(session, *sliders))
-        name = escape(session.clip.name)
-        return session, f"<p role='status'>Kept {name}. Give it another clip and blend towards this one.</p>"
+        name = session.clip.name
+        return session, _note(f"Kept {name}. Give it another clip and blend towards this one.")
+
+
+def _note(text: str) -> str:
+    return f"<p role='status'>{escape(text)}</p>"

@@ -11,7 +11,7 @@ import numpy as np
 from tf_inversion import errors
 from tf_inversion.audio import clips as audio_clips
 from tf_inversion.generators.base import Generator
-from tf_inversion.latents import draw_latents, synthesize
+from tf_inversion.latents import synthesize
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def synthesized_clips(
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> ClipSet:
     """Clips that the generator makes of `num` latent vectors drawn with `seed`, see `synthesize`."""
-    latents = draw_latents(num, generator.latent_dim, seed)
+    latents = generator.draw_latents(num, seed)
     audio = np.stack(list(synthesize(generator, latents, batch_size=batch_size, progress=progress)))
     names = [f"synthesized_{index:05d}" for index in range(num)]
     return ClipSet(audio, generator.sample_rate, latents=latents, names=names)
