@@ -273,7 +273,7 @@ def given_clips(flag_values: flags.FlagValues, patterns: list[str], generator):
     """Reads the clips of files, folders and globs, or the bundled ones if none are given."""
     from tf_inversion import paths
     from tf_inversion.audio.clips import load_clips
-    from tf_inversion.audio.layouts import audio_files
+    from tf_inversion.audio.folders import audio_files
 
     return load_clips(
         audio_files(patterns or [str(paths.embedded("speech"))]),

@@ -145,7 +145,7 @@ def _inversion(generator):
 def _latents(patterns: list[str], generator, invert):
     """Returns the latents [latent_dim] of clips by name, and whether a file was unreadable."""
     from tf_inversion.audio.clips import load_clips, unused_name
-    from tf_inversion.audio.layouts import audio_files
+    from tf_inversion.audio.folders import audio_files
     from tf_inversion.latents import load_latents
 
     found, latents, taken = audio_files(patterns), {}, set()

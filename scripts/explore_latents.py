@@ -61,7 +61,7 @@ def _serve(explorer_page) -> None:
                 f"--host={FLAGS.host} --port={FLAGS.port}: can't listen there ({error.strerror})"
             ) from error
     from tf_inversion import paths
-    from tf_inversion.audio.layouts import audio_files
+    from tf_inversion.audio.folders import audio_files
     from tf_inversion.models import ModelBundle
 
     generator = common_flags.load_generator()

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 from absl import flags
 
@@ -44,7 +45,7 @@ _QUIET = 4  # so many times under the inverter's training peak, a clip is too qu
 
 def main(arguments: list[str]) -> int:
     folder = common_flags.output_dir()
-    paths, missing = _find(arguments)
+    paths, missing = _find(arguments, exclude=folder / "reconstructions")
     if not paths:
         return 1
 
@@ -111,12 +112,12 @@ def main(arguments: list[str]) -> int:
     return 1 if missing or clips.report.unreadable else 0
 
 
-def _find(arguments: list[str]) -> tuple[list[str], int]:
-    """Returns the files that are there, and the number of those that are not."""
+def _find(arguments: list[str], exclude: Path) -> tuple[list[str], int]:
+    """Returns the files that are there, and the number of those that are not; not those in `exclude`."""
     from tf_inversion import paths
-    from tf_inversion.audio.layouts import audio_files
+    from tf_inversion.audio.folders import audio_files
 
-    found = audio_files(arguments or [paths.embedded("speech")])
+    found = audio_files(arguments or [paths.embedded("speech")], exclude=[exclude])
     missing = [path for path in found if not os.path.exists(path)]
     for path in missing:
         _log.error("%s: no such file", path)

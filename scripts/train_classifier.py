@@ -29,14 +29,13 @@ flags.DEFINE_float("noise_db", -40.0, "Augmentation: white noise up to this leve
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
     from tf_inversion import errors
-    from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.classifier import Classifier
     from tf_inversion.training.augmentation import Augmentation
     from tf_inversion.training.classifier import train_classifier
 
     if not FLAGS.name.isidentifier():
         raise errors.InvalidArgumentError(f"--name={FLAGS.name}: use letters, digits and underscores")
-    train_clips = find_clips(FLAGS.data_dir, "train")
+    train_clips, valid_clips = training_flags.find_clips("train", "valid")
     run = training_flags.make_run(len(train_clips), cosine=True)
     command.set_seed(FLAGS.seed)
     classifier = Classifier(
@@ -54,7 +53,7 @@ def main(arguments: list[str]) -> None:
         run,
         classifier,
         train_clips,
-        find_clips(FLAGS.data_dir, "valid"),
+        valid_clips,
         batch_size=FLAGS.batch_size,
         learning_rate=FLAGS.learning_rate,
         augmentation=Augmentation(FLAGS.gain_db, FLAGS.shift_seconds, FLAGS.noise_db),

@@ -96,7 +96,6 @@ def main(arguments: list[str]) -> None:
     import tensorflow as tf
 
     from tf_inversion import errors
-    from tf_inversion.audio.clips import find_clips
     from tf_inversion.networks.inverter import Inverter
     from tf_inversion.training import distribution
     from tf_inversion.training.augmentation import Augmentation
@@ -113,7 +112,7 @@ def main(arguments: list[str]) -> None:
         )
     clips = {"train": None, "valid": None}
     if not FLAGS.synthesized_only:
-        clips = {split: find_clips(FLAGS.data_dir, split) for split in clips}
+        clips = dict(zip(clips, training_flags.find_clips(*clips)))
     run = training_flags.make_run(len(clips["train"] or ()), cosine=FLAGS.schedule == "cosine")
     command.set_seed(FLAGS.seed)
     dtype = None

@@ -106,7 +106,6 @@ def main(arguments: list[str]) -> None:
     import dataclasses
 
     from tf_inversion import paths
-    from tf_inversion.audio.clips import find_clips
     from tf_inversion.generators.official_graph import save_official
     from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
     from tf_inversion.networks.discriminator import Discriminator
@@ -115,9 +114,9 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.training.adversarial import LOSSES
     from tf_inversion.training.augmentation import Augmentation
 
-    clips = {split: find_clips(FLAGS.data_dir, split) for split in ("train", "valid")}
-    clips["train"] = clips["train"].repeat(_repeats())
-    run = training_flags.make_run(len(clips["train"]), cosine=False)
+    train_clips, valid_clips = training_flags.find_clips("train", "valid")
+    train_clips = train_clips.repeat(_repeats())
+    run = training_flags.make_run(len(train_clips), cosine=False)
     command.set_seed(FLAGS.seed)
     config = WaveGANConfig(
         dim=FLAGS.width,
@@ -135,7 +134,7 @@ def main(arguments: list[str]) -> None:
     loss = dataclasses.replace(
         LOSSES[FLAGS.loss], **{name: value for name, value in given.items() if value is not None}
     )
-    num_labels = len(clips["train"].label_names) if loss.label_weight else 0
+    num_labels = len(train_clips.label_names) if loss.label_weight else 0
     discriminator = Discriminator(
         config, FLAGS.sample_rate, FLAGS.phase_shuffle, FLAGS.mel_width, FLAGS.waveform_width, num_labels
     )
@@ -158,8 +157,8 @@ def main(arguments: list[str]) -> None:
         generator,
         discriminator,
         load_classifier(FLAGS.judge or paths.embedded("judge.keras")),
-        clips["train"],
-        clips["valid"],
+        train_clips,
+        valid_clips,
         settings,
         save=save if FLAGS.format == "official" else wavegan.save_keras,
     )

@@ -49,6 +49,16 @@ def define_augmentation(gain_db: float, shift_seconds: float) -> None:
     flags.DEFINE_float("shift_seconds", shift_seconds, "Augmentation: starts up to this much later.", 0.0)
 
 
+def find_clips(*splits: str):
+    """Returns the clips of these splits of --data_dir, after telling how many of which class each has."""
+    from tf_inversion.audio.layouts import read_folder
+
+    folder = read_folder(FLAGS.data_dir)
+    if not FLAGS.quiet:
+        print("\n".join(folder.summary()))
+    return [folder.split(split) for split in splits]
+
+
 def make_run(num_clips: int, cosine: bool):
     """Returns the `loop.Run` of the flags.
 

@@ -6,9 +6,10 @@ import os
 import numpy as np
 import pytest
 import soundfile
+from encoded_audio import encoded, noise
 
 from tf_inversion import errors
-from tf_inversion.audio import files
+from tf_inversion.audio import decoding, files
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset, find_clips, load_clips
 
 N = 1000  # samples of a clip, at 16 kHz
@@ -83,9 +84,17 @@ def test_every_slice_is_loaded_on_request(write):
 
 
 def test_clips_of_the_same_name_are_kept_apart(tmp_path, write):
-    (tmp_path / "other").mkdir()
-    paths = [write(name, np.ones(10)) for name in ("a.wav", "other/a.wav", "a_2.wav")]
-    assert load_clips(paths, N).names == ["a", "a_2", "a_2_2"]
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    paths = [write(name, np.ones(10)) for name in ("one/a.wav", "two/a.wav", "a_2.wav")]
+    clips = load_clips(paths, N)
+    assert (clips.names, clips.paths) == (["one_a", "two_a", "a_2"], paths)
+
+
+def test_slices_are_never_called_like_another_file(write):
+    paths = [write("long.wav", np.ones(1500)), write("long_0001.wav", np.ones(10))]
+    names = ["long_0000", "long_0001_2", "long_0001"]
+    assert load_clips(paths, N, all_slices=True).names == names
 
 
 def test_a_file_that_is_listed_twice_is_read_and_reported_once(write, tmp_path):
@@ -128,6 +137,33 @@ def test_what_is_odd_is_reported_by_name_in_one_line_a_kind(write, tmp_path, cap
     assert any("1 clip is clipped" in line and "clipped.wav" in line for line in caplog.messages)
     assert max(map(len, caplog.messages)) < 1000
     assert clips.audio.shape == (15, N)
+
+
+def test_odd_files_are_read_and_reported(tmp_path, write):
+    whole = encoded("WAV/PCM_16", noise(700))
+    (tmp_path / "cut.wav").write_bytes(whole[:-300])
+    (tmp_path / "stream.wav").write_bytes(whole[:40] + b"\xff\xff\xff\xff" + whole[44:])
+    paths = [write("good.wav", noise(700)), str(tmp_path / "cut.wav"), str(tmp_path / "stream.wav")]
+    clips = load_clips(paths, N)
+    assert (clips.report.cut, clips.report.endless, clips.report.faulty) == ([paths[1]], [paths[2]], [])
+    assert sum("1 clip is" in line for line in clips.report.lines()) == 2
+    np.testing.assert_array_equal(clips.audio[1, :550], clips.audio[2, :550])
+    assert not clips.audio[1, 550:].any()
+
+
+def test_a_training_on_silence_alone_is_refused(write):
+    silent = [write(f"{i}.wav", np.zeros(N)) for i in range(2)]
+    assert len(check_clips(ClipList(silent), N)) == 2
+    with pytest.raises(errors.DatasetError, match=r"0\.wav, .*: all 2 clips are silent"):
+        check_clips(ClipList(silent), N, least=1)
+    assert len(check_clips(ClipList([*silent, write("loud.wav", np.ones(N))]), N, least=1)) == 3
+
+
+def test_a_file_that_vanishes_while_it_is_in_use_is_named(ten, tmp_path):
+    clips = check_clips(ten, N)
+    (tmp_path / "3.wav").unlink()
+    with pytest.raises(errors.AudioFileError, match=r"3\.wav"), decoding.file_errors():
+        numbers(clip_dataset(clips, batch_size=4, num_samples=N))
 
 
 def test_nothing_readable(tmp_path, caplog):

@@ -1,9 +1,11 @@
 """Labels and splits found by looking at a folder."""
 
+import os
+
 import pytest
 
 from tf_inversion import errors
-from tf_inversion.audio.layouts import DIGITS, ClipList, audio_files, find_clips, speakers
+from tf_inversion.audio.layouts import ClipList, find_clips, read_folder, speakers
 
 
 def make(root, *names):
@@ -27,7 +29,8 @@ def test_sc09(tmp_path):
     assert found(tmp_path, "valid") == {"valid/One_c.wav": "one"}
     assert found(tmp_path, "test") == {"test/Two_d.wav": "two"}
     assert len(found(tmp_path, "all")) == 4
-    assert find_clips(tmp_path, "valid").labels == [1]
+    clips = find_clips(tmp_path, "valid")
+    assert (clips.labels, clips.label_names) == ([1], ["zero", "one", "two", "nine"])
 
 
 def test_speech_commands_with_its_lists(tmp_path):
@@ -39,13 +42,14 @@ def test_speech_commands_with_its_lists(tmp_path):
     assert found(tmp_path, "train") == {"two/a_nohash_0.wav": "two"}
     assert found(tmp_path, "valid") == {"cat/b_nohash_0.wav": "cat"}
     assert found(tmp_path, "test") == {"two/c_nohash_0.wav": "two"}
-    assert find_clips(tmp_path, "all").label_names == [*DIGITS, "cat"]
+    assert find_clips(tmp_path, "all").label_names == ["two", "cat"]
 
 
 @pytest.mark.parametrize("bad", ["validation_list.txt", "testing_list.txt"])
-@pytest.mark.parametrize("contents", [None, b"two/\xff.wav\n"])
+@pytest.mark.parametrize("contents", [None, "two/a.wav\n".encode("utf-16")])
 def test_both_lists_are_needed(tmp_path, bad, contents):
-    make(tmp_path, "two/a_nohash_0.wav", "validation_list.txt", "testing_list.txt")
+    make(tmp_path, "two/a_nohash_0.wav", "validation_list.txt", "testing_list.txt")  # empty lists are fine
+    assert len(find_clips(tmp_path, "train")) == 1
     (tmp_path / bad).unlink()
     if contents:
         (tmp_path / bad).write_bytes(contents)
@@ -59,7 +63,7 @@ def test_fsdd(tmp_path, folder):
     assert found(tmp_path, "test") == {f"{folder}7_theo_{index}.wav": "seven" for index in (0, 4)}
     assert found(tmp_path, "valid") == {f"{folder}7_theo_{index}.wav": "seven" for index in (5, 9)}
     assert found(tmp_path, "train") == {f"{folder}7_theo_{index}.wav": "seven" for index in (10, 49)}
-    assert find_clips(tmp_path, "all").label_names == list(DIGITS)
+    assert find_clips(tmp_path, "all").label_names == ["seven"]
 
 
 def test_the_real_fsdd(fsdd_dir):
@@ -71,6 +75,91 @@ def test_the_real_fsdd(fsdd_dir):
         "all": 3000,
     }
     assert all(clips.labels.count(7) == len(clips) // 10 for clips in splits.values())
+
+
+@pytest.mark.parametrize(
+    ("train", "valid", "test"),
+    [
+        ("train", "val", "test"),
+        ("Train", "Validation", "Test"),
+        ("TRAINING", "DEV", "TESTING"),
+        ("training_set", "devel", "test-set"),
+        ("train-clean-100", "dev-clean", "test-clean"),
+        ("train", "dev", "eval"),
+        ("train", "eval", "test"),
+    ],
+)
+@pytest.mark.parametrize("order", ["{split}/{word}", "{word}/{split}", "corpus/v2/{split}/clips/{word}"])
+def test_folders_of_splits_in_their_usual_spellings(tmp_path, train, valid, test, order):
+    names = {
+        split: [f"{order.format(split=folder, word=word)}/{split}.wav" for word in ("owl", "cat")]
+        for split, folder in (("train", train), ("valid", valid), ("test", test))
+    }
+    make(tmp_path, *(name for of_split in names.values() for name in of_split))
+    for split, of_split in names.items():
+        assert found(tmp_path, split) == dict(zip(of_split, ("owl", "cat")))
+
+
+def test_one_class_may_be_called_like_a_split(tmp_path):
+    make(tmp_path, "train/a.wav", "car/b.wav", "plane/c.wav")
+    assert found(tmp_path, "all") == {"car/b.wav": "car", "plane/c.wav": "plane", "train/a.wav": "train"}
+
+
+@pytest.mark.parametrize("other", ["noise/c.wav", "c.wav"])
+@pytest.mark.parametrize("above", ["", "corpus/"])
+def test_folders_of_splits_beside_others_are_not_guessed_at(tmp_path, other, above):
+    make(tmp_path, *(above + name for name in ("Train/a.wav", "val/b.wav", other)))
+    with pytest.raises(
+        errors.DatasetError, match=r"has folders of splits, Train, val, and others beside them"
+    ):
+        find_clips(tmp_path, "all")
+
+
+def test_lists_are_read_by_lines_whatever_their_bytes(tmp_path, caplog):
+    odd = os.fsdecode(b"two/\xff.wav")
+    make(tmp_path, "a b/1.wav", "a b/2.wav", "two/é.wav", odd, "two/3.wav")
+    (tmp_path / "validation_list.txt").write_bytes("\ufeff./two/é.wav\r\n\r\n".encode())
+    (tmp_path / "testing_list.txt").write_bytes(b"a b/1.wav\ntwo/\xff.wav\ntwo/3.flac\n two/4.wav \n")
+    assert list(found(tmp_path, "test")) == ["a b/1.wav", odd]
+    assert list(found(tmp_path, "valid")) == ["two/é.wav"]
+    assert list(found(tmp_path, "train")) == ["a b/2.wav", "two/3.wav"]
+    assert "testing_list.txt: 2 of its 4 entries are no files: two/3.flac" in caplog.text
+    (tmp_path / "testing_list.txt").write_text("two/é.wav\n")
+    assert list(found(tmp_path, "test")) == ["two/é.wav"]
+    assert "1 of its entries are in another list too; they are taken for test" in caplog.text
+
+
+def test_lists_of_other_files_are_refused(tmp_path):
+    make(tmp_path, "two/1.flac", "one/1.flac")
+    (tmp_path / "validation_list.txt").write_text("two/1.flac\n")
+    (tmp_path / "testing_list.txt").write_text("two/1.wav\none/1.wav\n")
+    with pytest.raises(
+        errors.DatasetError, match=r"testing_list\.txt: none of its 2 entries is a file there"
+    ):
+        find_clips(tmp_path)
+
+
+def test_the_lists_of_a_corpus_of_one_class_or_inside_a_folder(tmp_path):
+    make(tmp_path, "corpus/two/1.wav", "corpus/two/2.wav", "corpus/validation_list.txt")
+    (tmp_path / "corpus/testing_list.txt").write_text("two/2.wav\n")
+    for root, above in ((tmp_path, "corpus/"), (tmp_path / "corpus", "")):
+        assert found(root, "test") == {f"{above}two/2.wav": None}
+
+
+def test_classes_and_counts_are_told(tmp_path):
+    make(
+        tmp_path,
+        *(f"{split}/{word}/{i}.wav" for split in ("train", "dev") for word in ("up", "one") for i in "ab"),
+    )
+    make(tmp_path, "train/up/c.wav")
+    assert read_folder(tmp_path).summary() == [
+        f"{tmp_path}: 9 clips, 2 classes; splits by its folders",
+        "  train 5: one 2, up 3",
+        "  valid 4: one 2, up 2",
+        "  test 0: one 0, up 0",
+    ]
+    make(tmp_path, *(f"train/{i}/{i}.wav" for i in range(60)))
+    assert read_folder(tmp_path).summary()[1] == "  train 65: 0 to 3 of a class".replace("0 to", "1 to")
 
 
 def test_a_folder_per_class_is_split_by_speaker(tmp_path):
@@ -110,23 +199,9 @@ def test_a_missing_or_empty_folder_or_split_is_told(tmp_path):
         find_clips(tmp_path, "dev")
 
 
-def test_files_folders_and_globs_are_expanded_once(tmp_path):
-    make(tmp_path, "a.wav", "b[1].wav", "folder/c.mp3", "folder/deeper/d.wav", "folder/text.txt")
-    paths = [
-        tmp_path / "a.wav",
-        tmp_path / "folder",
-        str(tmp_path / "*.wav"),
-        tmp_path / "b[1].wav",
-        "absent.wav",
-    ]
-    names = ["a.wav", "folder/c.mp3", "folder/deeper/d.wav", "b[1].wav"]
-    assert audio_files(paths) == [*(str(tmp_path / name) for name in names), "absent.wav"]
-    with pytest.raises(errors.DatasetError, match="no audio files"):
-        audio_files([tmp_path / "*.ogg"])
-
-
-def test_speakers_by_fsdd_names():
+def test_speakers_by_the_names_of_fsdd_and_speech_commands():
     assert speakers(["a/3_george_12.wav", "0_theo_0.mp3"]) == ["george", "theo"]
+    assert speakers(["up/0a7c2a8d_nohash_1.flac", "test/Zero_ff_nohash_0.wav"]) == ["0a7c2a8d", "ff"]
     assert speakers(["3_george_12.wav", "Zero_a.wav"]) is None
 
 

@@ -60,9 +60,10 @@ def test_good_files_are_done_and_bad_ones_reported(mixed_run):
     for bad in ("folder/broken.wav", "nan.wav", "missing.wav"):
         assert sum(f"{bad}: " in line for line in result.stderr.splitlines()) == 1, result.stderr
     names = {row["name"] for row in rows_of(folder)}
-    assert names == {"same", "same_2", "long", "other_rate", "quiet", "silent"}
+    assert names == {"deep_same", "globbed_same", "long", "other_rate", "quiet", "silent"}
     paths = {row["name"]: row["path"] for row in rows_of(folder)}
-    assert (paths["same"], paths["same_2"]) == ("folder/deep/same.wav", "globbed/same.wav")
+    assert paths["deep_same"] == "folder/deep/same.wav"
+    assert paths["globbed_same"] == "globbed/same.wav"
     assert {p.stem for p in (folder / "reconstructions").iterdir()} == names
     files = ["latents.npz", "metrics.csv", "reconstructions", "report.html"]
     assert sorted(p.name for p in folder.iterdir()) == files
@@ -92,15 +93,31 @@ def test_reconstructions_are_what_the_generator_makes_of_the_latents(mixed_run):
 
 def test_metrics(mixed_run):
     rows = {row["name"]: row for row in rows_of(mixed_run[1])}
-    assert list(rows["same"]) == COLUMNS
+    assert list(rows["deep_same"]) == COLUMNS
     folder = mixed_run[1].parent
     clip = np.pad(soundfile.read(folder / "globbed/same.wav")[0], (0, 384))
-    answer = soundfile.read(mixed_run[1] / "reconstructions/same.wav")[0]
+    answer = soundfile.read(mixed_run[1] / "reconstructions/deep_same.wav")[0]
     error = np.sum((clip - answer) ** 2) / np.sum(clip**2)
-    assert float(rows["same_2"]["nmse_db"]) == pytest.approx(10 * np.log10(error), abs=1e-3)
+    assert float(rows["globbed_same"]["nmse_db"]) == pytest.approx(10 * np.log10(error), abs=1e-3)
     assert rows["silent"]["nmse_db"] == ""
     assert "nan" not in (mixed_run[1] / "metrics.csv").read_text()
-    assert rows["same"]["predicted_digit"] in DIGITS
+    assert rows["deep_same"]["predicted_digit"] in DIGITS
+
+
+def test_its_own_outputs_are_not_inverted(command, tiny_models, write_noise, tmp_path):
+    write_noise(tmp_path / "a.wav")
+    for output_dir in ("out", "out", "other"):
+        result = command(
+            "invert_audio",
+            *tiny_models,
+            f"--output_dir={output_dir}",
+            "--noreport",
+            "--quiet",
+            ".",
+            cwd=tmp_path,
+        )
+        assert result.returncode == 0, result.stderr
+        assert [row["name"] for row in rows_of(tmp_path / output_dir)] == ["a"]
 
 
 def test_encoded_clips_are_not_refined(mixed_run):

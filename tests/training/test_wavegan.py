@@ -228,7 +228,7 @@ def test_silent_clips_are_refused(tmp_path):
     for i in range(3):
         files.write_audio(tmp_path / "silence/train" / f"{i}.wav", np.zeros(9000, np.float32), 16000)
     silence = find_clips(tmp_path / "silence", "train")
-    with pytest.raises(errors.DatasetError, match="silent, as all training clips"):
+    with pytest.raises(errors.DatasetError, match="all 3 clips are silent"):
         Training(tmp_path / "run", {"train": silence, "valid": silence}).fit()
     assert not (tmp_path / "run").exists()
 

@@ -11,14 +11,15 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
-from tf_inversion.audio import decoding, files
-from tf_inversion.audio.layouts import ClipList, audio_files, find_clips
+from tf_inversion.audio import decoding
+from tf_inversion.audio.folders import audio_files
+from tf_inversion.audio.layouts import ClipList, find_clips
+from tf_inversion.audio.names import unique_names, unused_name
 
 __all__ = [
     "NUM_SAMPLES",
@@ -32,6 +33,7 @@ __all__ = [
     "clip_dataset",
     "find_clips",
     "load_clips",
+    "unused_name",
 ]
 
 SAMPLE_RATE = 16000  # Hz, of the official WaveGAN
@@ -51,6 +53,9 @@ class ClipReport:
       unreadable: path -> what is wrong with it; these clips are left out.
       silent, clipped, longer, resampled: paths of clips whose slice is silent
         or clipped, that go on after it, or that had another sample rate.
+      cut: of files that end before their header says, of which what there is is read.
+      endless: of files without a true length in the header, read to their end.
+      faulty: of files with errors that the decoder has passed over.
     """
 
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -58,12 +63,18 @@ class ClipReport:
     clipped: list[str] = dataclasses.field(default_factory=list)
     longer: list[str] = dataclasses.field(default_factory=list)
     resampled: list[str] = dataclasses.field(default_factory=list)
+    cut: list[str] = dataclasses.field(default_factory=list)
+    endless: list[str] = dataclasses.field(default_factory=list)
+    faulty: list[str] = dataclasses.field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Returns what to tell: of each kind that occurs the number and the first names, of files why."""
         reasons = list(self.unreadable.values())
         kinds = {
             "unreadable, hence left out": self.unreadable if len(reasons) > 1 else (),
+            "cut off before the end that the header tells": self.cut,
+            "without a true length in the header, hence read to the end": self.endless,
+            "faulty in places, as the decoder says": self.faulty,
             "silent": self.silent,
             "clipped, recorded or scaled too loud": self.clipped,
             "longer than the slice, only their beginning counts": self.longer,
@@ -91,7 +102,7 @@ class LoadedClips:
 
     Attributes:
       audio: float32 [n, num_samples].
-      names: n different names to call the results by: the file's, without suffix.
+      names: n different names to call the results by; see `names.unique_names`.
       paths: the file that each clip comes from.
       report: what was noticed, unreadable files included.
     """
@@ -119,11 +130,11 @@ def check_clips(
       clips: from find_clips.
       num_samples, sample_rate: the slice that will be used, or, if `whole`,
         of which all will be used.
-      least: so many must be readable.
+      least: so many must be readable, and not all of them silent.
       progress: wraps the loop over the clips; tqdm for a bar.
 
     Raises:
-      DatasetError: if fewer are.
+      DatasetError: if fewer are, or `least` is not 0 and all are silent.
     """
     seconds = num_samples / sample_rate
     report, sources = ClipReport(), {}
@@ -140,6 +151,8 @@ def check_clips(
                 report.longer.append(path)
         if source.sample_rate != sample_rate:
             report.resampled.append(path)
+        for oddity in source.oddities:
+            getattr(report, oddity).append(path)
         level = np.abs(samples)
         if level.max() <= SILENCE:
             report.silent.append(path)
@@ -152,6 +165,10 @@ def check_clips(
     if len(sources) < least:
         raise errors.DatasetError(
             f"{_few(clips.paths)}: {len(sources)} of {len(unique)} readable; needed are at least {least}"
+        )
+    if least and len(report.silent) == len(sources):
+        raise errors.DatasetError(
+            f"{_few(clips.paths)}: all {len(sources)} clips are silent; give recordings with sound"
         )
     kept = clips.pick(i for i, path in enumerate(clips.paths) if path in sources)
     kept_sources = [sources[path] for path in kept.paths]
@@ -194,7 +211,7 @@ def clip_dataset(
         bad = clips.report.unreadable
         raise errors.DatasetError(f"none of {len(bad)} clips can be read: {_few(bad)}")
     labels = tf.constant(clips.labels or [-1] * len(clips), tf.int64)
-    waveform = _reader(clips.sources, sample_rate)
+    waveform = decoding.reader(clips.sources, sample_rate)
 
     def load(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _fit(waveform(i), num_samples, peak), labels[i]
@@ -223,8 +240,10 @@ def load_clips(
     """
     clips = ClipList([os.fspath(path) for path in paths])
     clips = check_clips(clips, num_samples, sample_rate, whole=all_slices, progress=progress)
-    audio, names, origins, taken = [], [], [], set()
-    waveform = _reader(clips.sources, sample_rate)
+    audio, names, origins = [], [], []
+    own_names = unique_names(clips.paths)
+    taken = set(own_names)
+    waveform = decoding.reader(clips.sources, sample_rate)
 
     def slices(i: tf.Tensor) -> tf.Tensor:
         samples = waveform(i) if all_slices else waveform(i)[:num_samples]
@@ -233,13 +252,13 @@ def load_clips(
         return tf.map_fn(lambda part: _fit(part, num_samples, peak), parts)
 
     dataset = tf.data.Dataset.range(len(clips)).map(slices, num_parallel_calls=tf.data.AUTOTUNE)
-    for path, parts in zip(progress(clips.paths), dataset.as_numpy_iterator()):
-        name = unused_name(Path(path).stem, taken)
-        audio += list(parts)
-        names += (
-            [unused_name(f"{name}_{k:04d}", taken) for k in range(len(parts))] if len(parts) > 1 else [name]
-        )
-        origins += [path] * len(parts)
+    with decoding.file_errors():
+        loaded = zip(progress(clips.paths), own_names, dataset.as_numpy_iterator())
+        for path, name, parts in loaded:
+            audio += list(parts)
+            many = len(parts) > 1
+            names += [unused_name(f"{name}_{k:04d}", taken) for k in range(len(parts))] if many else [name]
+            origins += [path] * len(parts)
     return LoadedClips(np.array(audio, np.float32).reshape(-1, num_samples), names, origins, clips.report)
 
 
@@ -257,24 +276,6 @@ def _indices(count: int, seed: int | None, skipped: int, repeat: bool) -> tf.dat
     return epochs.flat_map(epoch_order).skip(within)
 
 
-def _reader(sources: list[decoding.AudioFile], sample_rate: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns the operation from a position in the list to a clip's float32 [n] at `sample_rate`."""
-    paths = tf.constant([os.fsencode(source.path) for source in sources], tf.string)
-    decoders = tf.constant([source.decoder for source in sources], tf.int32)
-    wanted = tf.constant([source.wanted for source in sources], tf.int64)
-    rates = tf.constant([source.sample_rate for source in sources], tf.int64)
-
-    def waveform(i: tf.Tensor) -> tf.Tensor:
-        samples = decoding.decode(paths[i], decoders[i], wanted[i])
-        return tf.cond(
-            tf.equal(rates[i], sample_rate),
-            lambda: samples,
-            lambda: tf.numpy_function(files.resample, [samples, rates[i], sample_rate], tf.float32),
-        )
-
-    return waveform
-
-
 def _fit(samples: tf.Tensor, num_samples: int, peak: float) -> tf.Tensor:
     """Cuts or zero-pads [n] to [num_samples] and sets its level."""
     samples = samples[:num_samples]
@@ -284,16 +285,6 @@ def _fit(samples: tf.Tensor, num_samples: int, peak: float) -> tf.Tensor:
         return samples
     largest = tf.reduce_max(tf.abs(samples))
     return tf.where(largest > SILENCE, samples * (peak / largest), samples)
-
-
-def unused_name(name: str, taken: set[str]) -> str:
-    """Returns the name, with a number behind it if it is taken, and takes it."""
-    candidate, number = name, 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    taken.add(candidate)
-    return candidate
 
 
 def _few(names: Iterable[str], most: int = 3) -> str:

@@ -95,10 +95,6 @@ def train_wavegan(
         check_clips(clips, **shape, least=least, progress=run.bar("checking clips"))
         for clips, least in ((train_clips, 1), (valid_clips, 2))
     )
-    if len(train_clips.report.silent) == len(set(train_clips.paths)):
-        raise errors.DatasetError(
-            f"{train_clips.paths[0]}: silent, as all training clips; give some with sound"
-        )
     trainer = WaveGANTrainer(generator, discriminator, loss, settings.augmentation, seed)
     average = trainer.average
     valid = clip_dataset(valid_clips, batch_size=64, peak=settings.peak, **shape)
