@@ -77,6 +77,27 @@ def test_background_levels():
     assert silent == -120
     assert abs(hum + 40) < 0.2
     assert abs(going_on) < 0.5
+    stereo = np.stack([word, word], 1)
+    np.testing.assert_allclose(samples.background_levels(stereo, 16000), [silent, hum, going_on], atol=1e-6)
+    assert samples.tone_levels(stereo, 16000) == pytest.approx(samples.tone_levels(word, 16000))
+
+
+def test_evaluate_samples_tells_noise_from_silence():
+    keras.utils.set_random_seed(0)
+    judge = Classifier(("no", "yes"), architecture="mel_cnn", width=2, num_samples=4096)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, [12, 4096]).astype(np.float32)
+    clips = {"synthesized": 0.001 * noise[:11], "real": noise}
+    evaluation = samples.evaluate_samples(clips, 16000, judge, batch_size=5)
+    made, real = evaluation.metrics.values()
+    assert (made["clips"], real["clips"]) == (11, 12)
+    assert real["frechet_distance"] == pytest.approx(0, abs=1e-6)
+    assert made["frechet_distance"] > 1e-3
+    assert all(shares.sum() == pytest.approx(1) for shares in evaluation.shares.values())
+    heading, *lines = evaluation.cells()
+    assert heading == ["", "synthesized", "real"]
+    assert [line[0] for line in lines] == [*made, "no", "yes"]
+    few = samples.evaluate_samples({"synthesized": noise[:9], "real": noise}, 16000, judge)
+    assert few.metrics["synthesized"]["inception_score"] is None
 
 
 def test_silent_clips_have_spectra():

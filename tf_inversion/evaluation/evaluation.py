@@ -127,13 +127,13 @@ def evaluate(
 
 
 def _finite(name: str, result: InversionResult) -> InversionResult:
-    good = np.isfinite(result.audio).all(axis=1, keepdims=True)
-    if good.all():
+    bad = ~np.isfinite(result.audio).reshape(len(result.audio), -1).all(1)
+    if not bad.any():
         return result
-    _logger.warning("%s: %d reconstructions are not finite and count as silence", name, np.sum(~good))
-    return dataclasses.replace(
-        result, audio=np.where(good, result.audio, 0), latents=np.where(good, result.latents, 0)
-    )
+    _logger.warning("%s: %d reconstructions are not finite and count as silence", name, np.sum(bad))
+    audio, latents = result.audio.copy(), result.latents.copy()
+    audio[bad] = latents[bad] = 0
+    return dataclasses.replace(result, audio=audio, latents=latents)
 
 
 def measure(

@@ -21,8 +21,13 @@ _MATRICES = 4  # in a line
 
 
 def decibels(audio: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Returns the log-mel spectrograms [n, bands, frames] of clips [n, num_samples] in dB."""
-    return 20 * mel.log_mel(audio, sample_rate).numpy().swapaxes(1, 2)
+    """Returns the log-mel spectrograms [n, bands, frames] in dB of clips [n, num_samples], see `mono`."""
+    return 20 * mel.log_mel(mono(audio), sample_rate).numpy().swapaxes(1, 2)
+
+
+def mono(audio: np.ndarray) -> np.ndarray:
+    """Returns clips [n, num_samples], the mean of the channels of [n, num_channels, num_samples]."""
+    return audio if audio.ndim == 2 else audio.mean(1)
 
 
 def spectrogram_grid(audio: np.ndarray, sample_rate: int, title: str) -> Figure:
@@ -66,7 +71,8 @@ def reconstructions(
       title: of the figure.
       predictions: the class of each clip of each of `versions`, to be written into its waveform.
     """
-    audio = np.nan_to_num(np.stack(list(versions.values()), 1), nan=0.0, posinf=0.0, neginf=0.0)
+    audio = np.stack([mono(clips) for clips in versions.values()], 1)
+    audio = np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0)
     num_clips, num_versions, num_samples = audio.shape
     figure = Figure(figsize=(0.6 + 2.4 * num_versions, 0.5 + 2.6 * num_clips), layout="constrained")
     figure.suptitle(title, parse_math=False)

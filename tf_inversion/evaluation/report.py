@@ -167,7 +167,7 @@ def _cards(shown: Sequence[tuple[Section, int]]) -> Iterator[list[dict]]:
             {
                 "version": version,
                 "sound": pages.sound(samples, rate),
-                "waveform": _envelope(samples, peak),
+                "waveform": _envelope(*figures.mono(samples[np.newaxis]), peak),
                 "image": pages.data_uri("image/png", _png(next(images))),
                 "latents": _bars(latents[version], reach) if version in latents else None,
                 "latent_dim": len(latents.get(version, ())),

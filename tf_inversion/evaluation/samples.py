@@ -1,14 +1,16 @@
-"""How good a generator's samples are: by a classifier that it was not trained with, and by their spectra."""
+"""How good a generator's samples are: by an evaluation classifier, and by their spectra."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import scipy.signal
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.batching import batches
 from tf_inversion.evaluation.metrics import inception_score
 from tf_inversion.generators.base import Generator
 from tf_inversion.networks.classifier import Classifier
@@ -16,8 +18,70 @@ from tf_inversion.networks.classifier import Classifier
 CONFIDENT = 0.8
 
 
+@dataclasses.dataclass(frozen=True)
+class SampleEvaluation:
+    """How synthesized clips compare with real ones.
+
+    Attributes:
+      metrics: "synthesized" and "real" -> metric -> value, None where it is not defined.
+      shares: of both, the share of the clips that the judge puts into each class, [classes].
+      label_names: the classes.
+    """
+
+    metrics: dict[str, dict[str, float | None]]
+    shares: dict[str, np.ndarray]
+    label_names: tuple[str, ...]
+
+    def cells(self) -> list[list[str]]:
+        """Returns the lines of a table, the heading first: metrics and shares of the classes."""
+        lines = [["", *self.metrics]]
+        for key in self.metrics["real"]:
+            values = [metrics[key] for metrics in self.metrics.values()]
+            lines.append([key, *("-" if value is None else f"{value:.4g}" for value in values)])
+        for name, *shares in zip(self.label_names, *self.shares.values()):
+            lines.append([name, *(f"{share:.1%}" for share in shares)])
+        return lines
+
+
+def evaluate_samples(
+    clips: Mapping[str, np.ndarray],
+    sample_rate: int,
+    judge: Classifier,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> SampleEvaluation:
+    """Compares synthesized clips with real ones.
+
+    Args:
+      clips: "synthesized" and "real" -> audio [n, num_samples], at least two.
+      sample_rate: in hertz.
+      judge: the evaluation classifier, see `check_judge`.
+      batch_size: clips at once; bounds the memory.
+      progress: wraps the loops over batches.
+    """
+    posteriors = {}
+    for name, audio in clips.items():
+        parts = batches(audio, batch_size=batch_size, progress=progress)
+        posteriors[name] = embed(judge, (part for (part,) in parts))
+    real, _ = posteriors["real"]
+    metrics, shares = {}, {}
+    for name, audio in clips.items():
+        embeddings, probabilities = posteriors[name]
+        values = {
+            "clips": len(audio),
+            **sample_metrics(embeddings, probabilities, real),
+            "background_db": float(np.median(background_levels(audio, sample_rate))),
+            **{f"tone_{tone}_hz_db": level for tone, level in tone_levels(audio, sample_rate).items()},
+        }
+        # Too few clips have no inception score.
+        metrics[name] = {key: value if np.isfinite(value) else None for key, value in values.items()}
+        shares[name] = _class_shares(probabilities)
+    return SampleEvaluation(metrics, shares, tuple(judge.label_names))
+
+
 def check_judge(judge: Classifier, generator: Generator) -> None:
-    """Refuses a judge that can't listen to a generator's clips, of which it may hear the beginning only.
+    """Refuses an evaluation classifier that does not fit a generator's clips, or the beginning of them.
 
     Raises:
       InvalidArgumentError: if it has no features, another sample rate, or wants longer clips.
@@ -28,22 +92,22 @@ def check_judge(judge: Classifier, generator: Generator) -> None:
         )
     if judge.sample_rate != generator.sample_rate or judge.num_samples > generator.num_samples:
         raise errors.InvalidArgumentError(
-            f"judge: hears {judge.num_samples} samples at {judge.sample_rate} Hz, but the generator makes "
+            f"judge: takes {judge.num_samples} samples at {judge.sample_rate} Hz, but the generator makes "
             f"{generator.num_samples} at {generator.sample_rate} Hz; take one that was trained for it"
         )
 
 
-def embed(judge: Classifier, batches: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what the judge makes of clips.
+def embed(judge: Classifier, parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what the judge computes of clips.
 
     Args:
-      judge: of clips no longer than these, of which it hears the beginning.
-      batches: audio [batch, num_samples].
+      judge: of clips no longer than these, of which it takes the beginning.
+      parts: audio [batch, num_samples].
 
     Returns:
-      Its last activations [n, width] and the probabilities of the words [n, words].
+      Its last activations [n, width] and the probabilities of the classes [n, classes].
     """
-    parts = [judge.features(audio[:, : judge.num_samples], ["embedding", "logits"]) for audio in batches]
+    parts = [judge.features(audio[..., : judge.num_samples], ["embedding", "logits"]) for audio in parts]
     embeddings, logits = (np.concatenate(part) for part in zip(*parts))
     return embeddings, tf.nn.softmax(logits).numpy()
 
@@ -54,20 +118,25 @@ def sample_metrics(embeddings: np.ndarray, probabilities: np.ndarray, real: np.n
     Returns:
       frechet_distance: see below, to the real clips.
       inception_score: mean over ten splits.
-      word_entropy: of how often each word is heard, in nats; log(10) = 2.30 for ten alike.
+      word_entropy: of the predicted classes' shares, in nats; log(10) = 2.30 for ten alike.
       rarest_word, commonest_word: share of the clips.
-      confident: share of the clips in which the judge hears a word with a probability above 0.8.
+      confident: share of the clips of which the judge gives a class a probability above 0.8.
     """
-    shares = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]) / len(probabilities)
-    heard = shares[shares > 0]
+    shares = _class_shares(probabilities)
+    present = shares[shares > 0]
     return {
         "frechet_distance": frechet_distance(embeddings, real),
         "inception_score": inception_score(probabilities)[0],
-        "word_entropy": float(np.sum(heard * np.log(1 / heard))),
+        "word_entropy": float(np.sum(present * np.log(1 / present))),
         "rarest_word": float(shares.min()),
         "commonest_word": float(shares.max()),
         "confident": float(np.mean(probabilities.max(1) > CONFIDENT)),
     }
+
+
+def _class_shares(probabilities: np.ndarray) -> np.ndarray:
+    """Returns the share of the clips [classes] in which each class is the likeliest."""
+    return np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]) / len(probabilities)
 
 
 def frechet_distance(embeddings: np.ndarray, others: np.ndarray) -> float:
@@ -92,7 +161,7 @@ def average_spectrum(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, n
     The powers add up to 1 (Welch's method, Hann windows of 1,024).
     """
     frequencies, power = scipy.signal.welch(audio, sample_rate, nperseg=1024)
-    power = power.mean(0, dtype=np.float64)
+    power = power.mean(tuple(range(power.ndim - 1)), dtype=np.float64)
     return frequencies, power / max(power.sum(), 1e-30)
 
 
@@ -114,15 +183,16 @@ def tone_levels(audio: np.ndarray, sample_rate: int) -> dict[int, float]:
 
 
 def background_levels(audio: np.ndarray, sample_rate: int, seconds: float = 0.1) -> np.ndarray:
-    """Returns the level [n] of what clips [n, num_samples] end with, in dB relative to the word.
+    """Returns the level [n] of the end of clips [n, num_samples], in dB relative to their loud part.
 
-    The end is the last `seconds`, the word are the frames of 16 ms within 20 dB of the loudest. At least
-    -120 dB; a word that is still going on at the end is loud there.
+    The end is the last `seconds`, the loud part are the frames of 16 ms within 20 dB of the loudest. At
+    least -120 dB; a sound that is still going on at the end is loud there.
     """
     frame = int(0.016 * sample_rate)
-    frames = audio[:, : audio.shape[1] // frame * frame].reshape(len(audio), -1, frame)
-    power = np.mean(frames.astype(np.float64) ** 2, axis=2)
-    word = power >= power.max(1, keepdims=True) / 100
-    level = np.sum(power * word, 1) / np.sum(word, 1)
-    end = np.mean(audio[:, -int(seconds * sample_rate) :].astype(np.float64) ** 2, axis=1)
+    audio = audio.reshape(len(audio), -1, audio.shape[-1])  # with an axis of channels
+    frames = audio[..., : audio.shape[-1] // frame * frame].reshape(*audio.shape[:2], -1, frame)
+    power = np.mean(frames.astype(np.float64) ** 2, axis=(1, 3))
+    loud = power >= power.max(1, keepdims=True) / 100
+    level = np.sum(power * loud, 1) / np.sum(loud, 1)
+    end = np.mean(audio[..., -int(seconds * sample_rate) :].astype(np.float64) ** 2, axis=(1, 2))
     return 10 * np.log10(np.maximum(end / np.maximum(level, 1e-30), 1e-12))
