@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -57,3 +58,19 @@ def remove_unfinished() -> None:
     """Removes what blocks of `writing` have written so far, for a process that ends without leaving them."""
     for folder in list(_unfinished):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def without_wildcards(folder: str | os.PathLike) -> Iterator[Path]:
+    """Yields a path to a folder that exists, in which TensorFlow takes nothing for a pattern.
+
+    It looks for checkpoints by globs, so that none would be found in a folder called run[1].
+    """
+    if glob.escape(os.fspath(folder)) == os.fspath(folder) and "\\" not in os.fspath(folder):
+        yield Path(folder)
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)

@@ -46,6 +46,21 @@ def test_flat_download_by_folder_and_prefix(flat_folder):
     np.testing.assert_array_equal(load_generator(flat_folder / "model.ckpt")(Z), audio)
 
 
+@pytest.mark.parametrize("name", ["w[1]", "what?", "st*r", "{a}", "back\\slash"])
+def test_folders_with_the_characters_of_patterns(flat_folder, tmp_path, monkeypatch, name):
+    expected = load_generator(flat_folder)(Z)
+    flat_folder.rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    for folder in (name, tmp_path / name, f"{name}/model.ckpt"):
+        np.testing.assert_array_equal(load_generator(folder)(Z), expected)
+
+
+def test_saved_models_in_such_folders(flat_folder, tmp_path):
+    generator = load_generator(flat_folder)
+    generator.to_model().export(tmp_path / "w[1]" / "saved*", verbose=False)
+    np.testing.assert_allclose(load_generator(tmp_path / "w[1]" / "saved*")(Z), generator(Z), atol=1e-6)
+
+
 def test_sample_rate_is_the_files_unless_given(training_folder, flat_folder):
     assert load_generator(training_folder).sample_rate == 22050
     assert load_generator(flat_folder).sample_rate == 16000

@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import signal
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 import tensorflow as tf
 
 from tf_inversion import errors
-from tf_inversion.training import loop
+from tf_inversion.audio import files
+from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
+from tf_inversion.training import lock, loop
 
 
 class Killed(Exception):
@@ -221,3 +225,56 @@ def test_other_settings_do_not_resume(tmp_path):
     other.run = dataclasses.replace(other.run, resume=False)
     other.fit()
     assert other.steps_seen[0] == 0
+
+
+def test_a_second_training_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
+    first, second = LineTraining(tmp_path / "run"), LineTraining(tmp_path / "run", resume=False)
+    (tmp_path / "link").symlink_to("run")
+    step = first.train_step
+
+    def disturbed(batch):
+        if batch[0] == 6:
+            for folder in ("run", "link"):
+                second.run = dataclasses.replace(second.run, output_dir=tmp_path / folder)
+                with pytest.raises(errors.TrainingError, match="another training runs in this folder"):
+                    second.fit()
+            assert (tmp_path / "run/checkpoints").is_dir()
+        return step(batch)
+
+    first.train_step = disturbed
+    assert first.fit()["epoch"] == 3
+    assert second.steps_seen == []
+    second.fit()
+    assert second.steps_seen[0] == 0
+
+
+def test_a_killed_training_leaves_no_lock(tmp_path):
+    """Whatever the folder's file system remembers of it."""
+    program = f"""if 1:
+        import os, signal, types
+        from tf_inversion.training import lock
+        lock.alone_in_folder(lambda run: os.kill(os.getpid(), signal.SIGKILL))(
+            types.SimpleNamespace(output_dir={str(tmp_path)!r}))"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    assert lock.alone_in_folder(lambda run: list(tmp_path.iterdir()))(loop.Run(tmp_path, 1, 1, {})) == []
+
+
+def test_a_clip_that_vanishes_ends_the_training_in_one_line(tmp_path):
+    path = tmp_path / "clip.wav"
+    files.write_audio(path, np.full(100, 0.5), 16000)
+    clips = check_clips(ClipList([str(path)]), 8)
+    training = LineTraining(tmp_path / "run")
+    step = training.train_step
+
+    def batches(start):
+        for i, (audio, _) in enumerate(clip_dataset(clips, batch_size=1, num_samples=8, repeat=True)):
+            yield i, tf.transpose(audio)
+
+    def train_step(batch):
+        path.unlink(missing_ok=True)
+        return step(batch)
+
+    training.batches, training.train_step = batches, train_step
+    training.run = dataclasses.replace(training.run, steps_per_epoch=10_000)
+    with pytest.raises(errors.AudioFileError, match=r"clip\.wav"):
+        training.fit()

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion import errors
+from tf_inversion import errors, paths
 
 
 def find_checkpoint(path: str | os.PathLike) -> Path | None:
@@ -90,8 +90,8 @@ def read_shapes(prefix: Path) -> dict[str, tuple[int, ...]]:
     Raises:
       ModelFileError: if a file is missing, cut short or damaged.
     """
-    with _damage_named(prefix):
-        reader = tf.train.load_checkpoint(os.fspath(prefix))
+    with _damage_named(prefix), paths.without_wildcards(prefix.parent) as folder:
+        reader = tf.train.load_checkpoint(os.fspath(folder / prefix.name))
     shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
     dtypes = reader.get_variable_to_dtype_map()
     needed = sum(math.prod(shapes[name]) * dtypes[name].size for name in shapes if dtypes[name] != tf.string)
@@ -109,8 +109,8 @@ def read_variables(prefix: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     Raises:
       ModelFileError: if a file is missing or damaged, or a value can't be right.
     """
-    with _damage_named(prefix):
-        reader = tf.train.load_checkpoint(os.fspath(prefix))
+    with _damage_named(prefix), paths.without_wildcards(prefix.parent) as folder:
+        reader = tf.train.load_checkpoint(os.fspath(folder / prefix.name))
         variables = {name: reader.get_tensor(name) for name in names}
     for name, value in variables.items():
         check_values(prefix, name, value)

@@ -123,7 +123,8 @@ def _from_keras(path: Path) -> base.Generator:
 def _from_saved_model(path: Path) -> base.Generator:
     """Loads a SavedModel folder by its serving signature."""
     try:
-        model = tf.saved_model.load(os.fspath(path))
+        with paths.without_wildcards(path) as folder:
+            model = tf.saved_model.load(os.fspath(folder))
     except Exception as error:  # protobuf's errors, TensorFlow's and Python's own
         raise errors.ModelFileError(f"{path}: damaged SavedModel ({checkpoint.first_line(error)})") from error
     for variable in getattr(model, "variables", []):

@@ -27,6 +27,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors, paths
+from tf_inversion.audio import decoding
+from tf_inversion.training import lock
 
 Metrics = dict[str, float]
 _log = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ class Run:
         return functools.partial(self.progress, desc=text, total=total, leave=False)
 
 
+@lock.alone_in_folder
+@decoding.file_errors()
 def fit(
     run: Run,
     *,
@@ -96,7 +100,8 @@ def fit(
 
     Raises:
       TrainingError: if a loss or a weight is not finite (the last good weights
-        stay), or the folder holds a run of other settings.
+        stay), another training runs in the folder, or it holds a run of other settings.
+      AudioFileError: if a clip has vanished or changed since it was checked.
     """
     output_dir = Path(run.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
