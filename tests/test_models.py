@@ -138,3 +138,16 @@ def test_settings_need_no_tensorflow_and_know_every_prior():
         "audio_tensor",
         "latent_prior",
     }
+
+
+def test_a_classifier_is_for_clips_of_the_classes_that_it_knows(caplog):
+    generator = WaveGAN(WaveGANConfig(dim=1))
+    classifier = Classifier(("no", "yes"), width=2)
+    models = ModelBundle(generator, classifier=classifier, judge=classifier)
+    assert models.for_classes(["yes"]) is models.for_classes(()) is models
+    without = models.for_classes(["left", "yes", "right"])
+    assert without.classifier is None
+    assert without.judge is classifier
+    assert without.sources["classifier"] == "none"
+    assert "left, right" in caplog.text
+    assert ModelBundle(generator).for_classes(["left"]).classifier is None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tf_inversion import errors, paths
@@ -155,6 +155,14 @@ class ModelBundle:
         for name in names:
             if getattr(self, name) is None:
                 raise errors.InvalidArgumentError(f"models: {name} is missing; load it with the generator")
+
+    def for_classes(self, label_names: Iterable[str]) -> ModelBundle:
+        """Returns the bundle for clips of these classes: without a classifier that does not know them all."""
+        unknown = sorted(set(label_names).difference(self.classifier.label_names)) if self.classifier else []
+        if not unknown:
+            return self
+        _log.warning("the classifier does not know %s: its part of the loss is left out", ", ".join(unknown))
+        return dataclasses.replace(self, classifier=None, sources={**self.sources, "classifier": "none"})
 
     def with_inverter(self) -> ModelBundle:
         """Returns the bundle with an inverter: its own, or the pretrained one.
