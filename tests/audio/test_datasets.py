@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import tarfile
 import threading
+from pathlib import Path
 
 import pytest
 
-from tf_inversion import errors
-from tf_inversion.audio import datasets, downloads
-from tf_inversion.audio.layouts import DIGITS, find_clips
+from tf_inversion import errors, paths
+from tf_inversion.audio import datasets, downloads, splits
+from tf_inversion.audio.layouts import DIGITS, find_clips, read_folder, speakers
+
+PRETRAINED_LIST = paths.embedded("speech_commands_training.txt")
 
 
 def archive_of(path, files):
@@ -63,6 +66,78 @@ def test_sc09_is_laid_out_by_the_lists(speech_commands, tmp_path, caplog):
     assert {path.name for path in (tmp_path / "sc09").iterdir()} == {"train", "valid", "test", "README.md"}
     assert find_clips(tmp_path / "sc09", "valid").label_names == list(DIGITS)
     assert "SHA-256" in caplog.text  # it is not the published archive, and that is said
+
+
+def test_words_of_speech_commands_by_its_lists(speech_commands, tmp_path, caplog):
+    dataset = datasets.speech_commands(["two", "nine"])
+    folder = tmp_path / "words"
+    assert datasets.prepare(dataset, folder, speech_commands) == {"train": 2, "valid": 2, "test": 2}
+    assert find_clips(folder, "valid").label_names == ["two", "nine"]
+    assert (folder / "validation_list.txt").read_text() == "nine/bb_nohash_0.wav\ntwo/bb_nohash_0.wav\n"
+    assert {path.name for path in folder.iterdir()} == {
+        *("two", "nine", "README.md", "validation_list.txt", "testing_list.txt")
+    }
+    assert datasets.prepare(dataset, folder, None)["train"] == 2  # it is there already
+    with pytest.raises(errors.DatasetError, match="holds other things"):  # which are other words
+        datasets.prepare(datasets.speech_commands(["two"]), folder, speech_commands)
+    assert "no files" not in caplog.text  # the lists name what is there
+
+
+def test_only_the_listed_clips_are_for_training(speech_commands, tmp_path, caplog):
+    chosen = tmp_path / "list.txt"
+    chosen.write_text("two/aa_nohash_0.wav\nnine/bb_nohash_0.wav\ntwo/gone_nohash_0.wav\n")
+    folder = tmp_path / "words"
+    counts = datasets.prepare(datasets.speech_commands(["two", "nine"], chosen), folder, speech_commands)
+    assert counts == {"train": 1, "valid": 1, "test": 2}
+    assert find_clips(folder, "train").paths == [str(folder / "two/aa_nohash_0.wav")]
+    assert find_clips(folder, "valid").paths == [str(folder / "nine/bb_nohash_0.wav")]
+    assert "list.txt: 1 of its 3 entries are no files" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("words", "contents", "error"),
+    [
+        (["two", "bed"], None, "words: the archive has no clips of bed"),
+        (["two"], "zero/aa_nohash_0.wav", r"list\.txt: none of its 1 entries is a file there"),
+        (["two"], "two/aa.wav\n\0", r"list\.txt: no text file"),
+    ],
+)
+def test_words_and_lists_that_do_not_fit_leave_nothing(speech_commands, tmp_path, words, contents, error):
+    (tmp_path / "list.txt").write_text(contents or "two/aa_nohash_0.wav")
+    with pytest.raises(errors.DatasetError, match=error):
+        datasets.prepare(
+            datasets.speech_commands(words, tmp_path / "list.txt"), tmp_path / "new", speech_commands
+        )
+    assert {path.name for path in tmp_path.iterdir()} == {"list.txt", speech_commands.name}
+
+
+def test_words_and_lists_that_are_none_are_told_before_a_download():
+    with pytest.raises(errors.InvalidArgumentError, match="words: twoo unknown; there are bed"):
+        datasets.speech_commands(["twoo"])
+    with pytest.raises(errors.DatasetError, match=r"absent\.txt: no such file"):
+        datasets.speech_commands(["two"], "absent.txt")
+
+
+def test_no_speaker_of_the_test_split_has_trained_the_pretrained_models():
+    """Speech Commands gives a speaker's clips to splits by a hash of the speaker's name."""
+    names = PRETRAINED_LIST.read_text().splitlines()
+    assert len(names) == len(set(names)) == 5037
+    assert {splits._hashed_split(name) for name in names} == {"train", "valid"}
+    assert {name.split("/")[0] for name in names} == {
+        *("zero", "one", "five", "eight", "right", "left", "up", "down", "go")
+    }
+
+
+def test_the_list_is_of_the_corpus_at_hand():
+    folder = Path(__file__).resolve().parents[2].parent / "shared/data/commands"
+    if not folder.is_dir():
+        pytest.skip("needs the nine words of Speech Commands that the pretrained models were trained on")
+    corpus = read_folder(folder)
+    told = {path.removeprefix(f"{folder}/").removesuffix(".flac") for path in corpus.clips.paths}
+    listed = {name.removesuffix(".wav") for name in PRETRAINED_LIST.read_text().splitlines()}
+    test = {name for name, split in zip(sorted(told), corpus.splits) if split == "test"}
+    assert listed == told - test
+    assert not set(speakers(listed)) & set(speakers(test))
 
 
 def test_fsdd(recordings, tmp_path):

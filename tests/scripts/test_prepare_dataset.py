@@ -5,6 +5,9 @@ import tarfile
 
 import pytest
 
+from tf_inversion import paths
+from tf_inversion.audio import splits
+
 
 @pytest.fixture
 def archive(tmp_path):
@@ -31,7 +34,7 @@ def test_an_archive_at_hand(command, archive, tmp_path):
     assert (again.returncode, again.stdout, again.stderr) == (0, result.stdout, "")
 
 
-@pytest.mark.parametrize("dataset", ["sc09", "fsdd"])
+@pytest.mark.parametrize("dataset", ["sc09", "fsdd", "speech_commands"])
 def test_offline_it_says_so_in_one_line_and_leaves_nothing(command, tmp_path, monkeypatch, dataset):
     for proxy in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # where nobody answers
@@ -48,6 +51,9 @@ def test_offline_it_says_so_in_one_line_and_leaves_nothing(command, tmp_path, mo
     [
         (["--archive=absent.tar.gz"], 1, "absent.tar.gz: no such file"),
         (["--dataset=mnist"], 1, "--dataset=mnist"),
+        (["--dataset=speech_commands", "--words=zero,nada"], 1, "words: nada unknown"),
+        (["--dataset=speech_commands", "--list=absent.txt"], 1, "absent.txt: no such file"),
+        (["--words=zero"], 1, "only for --dataset=speech_commands"),
         (["--data=fsdd"], 2, "data"),
         (["fsdd"], 1, "fsdd: not a flag"),
     ],
@@ -58,3 +64,24 @@ def test_mistakes_are_told_in_one_line(command, tmp_path, arguments, code, words
     assert len(result.stderr.splitlines()) == 1
     assert words in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_words_of_the_pretrained_models(command, tmp_path):
+    """From an archive of the corpus' layout, with each word by a speaker of each split."""
+    words = ("zero", "one", "five", "eight", "right", "left", "up", "down", "go")
+    trained = paths.embedded("speech_commands_training.txt").read_text().splitlines()
+    names = [next(name for name in trained if name.startswith(f"{word}/")) for word in words]
+    names += [f"{word}/{speaker}_nohash_0.wav" for word in words for speaker in ("a1", "not-listed", "b2")]
+    with tarfile.open(tmp_path / "corpus.tar.gz", "w:gz") as file:
+        for name in (*names, "cat/a1_nohash_0.wav", "_background_noise_/noise.wav"):
+            info = tarfile.TarInfo(f"./{name}")
+            info.size = 4
+            file.addfile(info, io.BytesIO(b"RIFF"))
+    arguments = ("--dataset=speech_commands", f"--words={','.join(words)}", "--list=pretrained")
+    result = command("prepare_dataset", *arguments, "--archive=corpus.tar.gz", "--quiet", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    kept = {
+        path.relative_to(tmp_path / "data/speech_commands").as_posix() for path in tmp_path.rglob("*.wav")
+    }
+    assert set(trained) & kept == set(trained) & set(names)
+    assert all(splits._hashed_split(name) == "test" for name in kept - set(trained))

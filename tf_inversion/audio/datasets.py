@@ -1,4 +1,4 @@
-"""The public data sets of spoken digits that `prepare_dataset` fetches."""
+"""The public data sets of spoken words that `prepare_dataset` fetches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,26 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tf_inversion import errors, paths
-from tf_inversion.audio import downloads, layouts
+from tf_inversion.audio import downloads, layouts, splits
 
+# fmt: off
+#: The words of Speech Commands v0.01.
+WORDS = (
+    "bed", "bird", "cat", "dog", "down", "eight", "five", "four", "go", "happy", "house", "left", "marvin",
+    "nine", "no", "off", "on", "one", "right", "seven", "sheila", "six", "stop", "three", "tree", "two", "up",
+    "wow", "yes", "zero",
+)
+# fmt: on
+_SPEECH_COMMANDS_URL = "http://download.tensorflow.org/data/speech_commands_v0.01.tar.gz"
+# _CHECKSUMS in torchaudio's datasets/speechcommands.py; not computed by us from the archive.
+_SPEECH_COMMANDS_SHA256 = "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d"
+_SPEECH_COMMANDS_BY = """Pete Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition"
+(2018), CC BY 4.0.
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -40,32 +54,86 @@ class PublicDataset:
 
 def _arrange_sc09(folder: Path) -> None:
     """From Speech Commands' folders and lists to SC09: {train,valid,test}/Zero_<name>.wav (Donahue 2018)."""
-    clips = {split: layouts.find_clips(folder, split).paths for split in ("train", "valid", "test")}
-    for split, files in clips.items():
+    found = layouts.read_folder(folder)
+    for split in ("train", "valid", "test"):
         (folder / split).mkdir()
-        for file in map(Path, files):
-            file.rename(folder / split / f"{file.parent.name.capitalize()}_{file.name}")
+    for file, split in zip(map(Path, found.clips.paths), found.splits):
+        file.rename(folder / split / f"{file.parent.name.capitalize()}_{file.name}")
     for name in layouts.DIGITS:
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("validation_list.txt", "testing_list.txt"):
-        (folder / name).unlink()
+    for name in splits.LISTS.values():
+        (folder / name).unlink(missing_ok=True)
+
+
+def _arrange_speech_commands(
+    folder: Path, words: Collection[str], training_list: str | os.PathLike | None
+) -> None:
+    """Leaves out what is not in the list, and writes the data set's own lists of what there is."""
+    if absent := [word for word in words if not (folder / word).is_dir()]:
+        raise errors.DatasetError(f"words: the archive has no clips of {', '.join(absent)}")
+    paths_of = {os.fsencode(path.relative_to(folder)): path for path in sorted(folder.glob("*/*.wav"))}
+    for name in splits.LISTS.values():
+        if (folder / name).exists():
+            lines = (folder / name).read_bytes().splitlines(keepends=True)
+            (folder / name).write_bytes(b"".join(line for line in lines if line.strip() in paths_of))
+    found = layouts.read_folder(folder)
+    listed = splits.read_list(Path(training_list), paths_of) if training_list else paths_of
+    left_out = set(paths_of).difference(listed)
+    names: dict[str, list[bytes]] = {"train": [], "valid": [], "test": []}
+    for (name, path), split in zip(paths_of.items(), found.splits):
+        if split != "test" and name in left_out:
+            path.unlink()
+        else:
+            names[split].append(name)
+    for split, file in splits.LISTS.items():
+        (folder / file).write_bytes(b"".join(name + b"\n" for name in names[split]))
+
+
+def speech_commands(
+    words: Collection[str] = (), training_list: str | os.PathLike | None = None
+) -> PublicDataset:
+    """Returns the data set of spoken words of Speech Commands v0.01, a folder each, split by its own lists.
+
+    Args:
+      words: which of `WORDS`; all if empty.
+      training_list: a text file with a clip a line, as zero/0a7c2a8d_nohash_0.wav; clips for training and
+        validation that are not in it are left out. Clips for test stay.
+
+    Raises:
+      InvalidArgumentError: if a word is not one of the data set's.
+      DatasetError: if there is no such list.
+    """
+    if unknown := sorted(set(words).difference(WORDS)):
+        raise errors.InvalidArgumentError(
+            f"words: {', '.join(unknown)} unknown; there are {', '.join(WORDS)}"
+        )
+    if training_list and not Path(training_list).is_file():
+        raise errors.DatasetError(f"{training_list}: no such file; the list of clips to train on is missing")
+    wanted = "|".join(words or WORDS)
+    about = f"""# Speech Commands v0.01: {", ".join(words) or "all words"}
+
+Single words, spoken by many, one second each at 16 kHz; split by the data set's own lists.
+Clips for training and validation: {f"those in {Path(training_list).name}" if training_list else "all"}.
+{_SPEECH_COMMANDS_BY}"""
+    return PublicDataset(
+        url=_SPEECH_COMMANDS_URL,
+        wanted=re.compile(rf"(?:\./|[\w.-]+/)?((?:{wanted})/\w+\.wav|(?:validation|testing)_list\.txt)"),
+        about=about,
+        arrange=lambda folder: _arrange_speech_commands(folder, words, training_list),
+        archive_sha256=_SPEECH_COMMANDS_SHA256,
+    )
 
 
 DATASETS = {
-    "sc09": PublicDataset(
-        url="http://download.tensorflow.org/data/speech_commands_v0.01.tar.gz",
-        wanted=re.compile(
-            rf"(?:\./|[\w.-]+/)?((?:{'|'.join(layouts.DIGITS)})/\w+\.wav|(?:validation|testing)_list\.txt)"
-        ),
-        about="""# SC09: the digits of Speech Commands v0.01
+    "sc09": dataclasses.replace(
+        speech_commands(layouts.DIGITS),
+        about=f"""# SC09: the digits of Speech Commands v0.01
 
 Zero to nine, spoken by many, one second each at 16 kHz; split by the data set's own lists.
-Pete Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition" (2018), CC BY 4.0.
-""",
+{_SPEECH_COMMANDS_BY}""",
         arrange=_arrange_sc09,
-        # _CHECKSUMS in torchaudio's datasets/speechcommands.py; not computed by us from the archive.
-        archive_sha256="743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
     ),
+    "speech_commands": speech_commands(),
     "fsdd": PublicDataset(
         url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/"
         "26eb9aaf76e81b692f806f9140c2d2777410d7a1.tar.gz",
@@ -91,7 +159,7 @@ def prepare(
     """Makes a folder that `find_clips` understands, or finds that it has done so before.
 
     Args:
-      dataset: one of DATASETS.
+      dataset: one of DATASETS, or `speech_commands` of some words.
       output_dir: the folder, new or empty.
       archive: a tar or zip file at hand, used even if it is another version;
         None downloads one to `output_dir`.part, which is removed at the end.
@@ -115,7 +183,8 @@ def prepare(
             _unpack(dataset, Path(archive), output_dir, progress, _log.warning)
         else:
             _fetch(dataset, output_dir, progress)
-    return {split: len(layouts.find_clips(output_dir, split)) for split in ("train", "valid", "test")}
+    found = layouts.read_folder(output_dir).splits
+    return {split: found.count(split) for split in ("train", "valid", "test")}
 
 
 def clips_sha256(folder: Path) -> str:

@@ -18,7 +18,7 @@ _SPLIT_FOLDER = re.compile(
     r"(?:[-_ ]?(?:set|data|split|clips|audio)|[-_ ](?:clean|other)(?:[-_ ]\d+)?)?",
     re.IGNORECASE,
 )
-_LISTS = {"valid": "validation_list.txt", "test": "testing_list.txt"}  # of Speech Commands
+LISTS = {"valid": "validation_list.txt", "test": "testing_list.txt"}  # of Speech Commands
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +44,7 @@ def find(root: Path, names: list[str]) -> tuple[list[str], str, list[list[str]]]
         return found, "its folders", [parts[:depth] + parts[depth + 1 :] for parts in folders]
     above = names[0].split("/")[:outer]
     for home in (root.joinpath(*above[:i]) for i in range(outer + 1)):
-        if any((home / name).exists() for name in _LISTS.values()):
+        if any((home / name).exists() for name in LISTS.values()):
             present = [os.fsencode((root / name).relative_to(home).as_posix()) for name in names]
             listed = _listed(home, set(present))
             return [listed.get(name, "train") for name in present], "its lists", folders
@@ -92,8 +92,12 @@ def _splits_of_folders(names: list[str]) -> list[str]:
 def _listed(home: Path, present: Collection[bytes]) -> dict[bytes, str]:
     """The splits that the lists of Speech Commands give to names, by their bytes, whatever their encoding."""
     listed: dict[bytes, str] = {}
-    for split, name in _LISTS.items():
-        names = _read_list(home / name, present)
+    for split, name in LISTS.items():
+        if not (home / name).exists():
+            raise errors.DatasetError(
+                f"{home / name}: missing; Speech Commands' splits need {' and '.join(LISTS.values())}"
+            )
+        names = read_list(home / name, present)
         if both := len(listed.keys() & names):
             _log.warning(
                 "%s: %d of its entries are in another list too; they are taken for %s", name, both, split
@@ -102,17 +106,20 @@ def _listed(home: Path, present: Collection[bytes]) -> dict[bytes, str]:
     return listed
 
 
-def _read_list(path: Path, present: Collection[bytes]) -> list[bytes]:
-    """Reads a name from each line; logs how many of them are no files."""
+def read_list(path: Path, present: Collection[bytes]) -> list[bytes]:
+    """Reads the names of clips from a file, one a line, in the bytes that they have in the file system.
+
+    How many of them are none of those present is logged.
+
+    Raises:
+      DatasetError: if the file can't be read, is no text, or all of its names are of other files.
+    """
     try:
         contents = path.read_bytes()
-    except OSError:
-        contents = b"\0"
+    except OSError as error:
+        raise errors.DatasetError(f"{path}: can't be read ({error.strerror})") from error
     if b"\0" in contents:
-        raise errors.DatasetError(
-            f"{path}: missing or no text file; the splits of Speech Commands need validation_list.txt and "
-            "testing_list.txt"
-        )
+        raise errors.DatasetError(f"{path}: no text file; give one with the name of a clip in each line")
     lines = contents.removeprefix(b"\xef\xbb\xbf").splitlines()
     names = [name.removeprefix(b"./") for line in lines if (name := line.strip())]
     absent = [os.fsdecode(name) for name in names if name not in present]
