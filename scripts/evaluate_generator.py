@@ -60,9 +60,9 @@ def main(arguments: list[str]) -> None:
     clips, rate = {"synthesized": made.audio, "real": real.audio}, generator.sample_rate
     measuring = {"batch_size": FLAGS.batch_size, "progress": common_flags.progress(FLAGS, "measuring")}
     evaluation = samples.evaluate_samples(clips, rate, judge, **measuring)
-    table = layout(evaluation.cells())
+    table = layout(samples.cells(evaluation))
     with paths.writing(folder / "samples.json") as unfinished:
-        unfinished.write_text(json.dumps(evaluation.metrics, indent=2, allow_nan=False) + "\n")
+        unfinished.write_text(json.dumps(evaluation, indent=2, allow_nan=False) + "\n")
     with paths.writing(folder / "samples.md") as unfinished:
         unfinished.write_text(table + "\n", encoding="utf-8")
     grid = figures.spectrogram_grid(made.audio[:_SHOWN], rate, "synthesized clips, log-mel")

@@ -48,13 +48,13 @@ def test_one_seed(tmp_path):
     assert synthesized[0] == ["synthesized", "MSE", "≤ -100 dB"]
     assert synthesized[2:] == [
         ["reference", "0", "100.0%"],
-        ["(paper)", "-", "-"],
+        ["reference (paper)", "-", "-"],
         ["encoder", "0.25", "0.0%"],
-        ["(paper)", "0.00196", "-"],
+        ["encoder (paper)", "0.00196", "-"],
     ]
     real = table_after(markdown, "(the paper's Table 2): 60\n")
     assert real[2] == ["reference", "0", "90.0%", "2.00 ± 0.500"]
-    assert real[3] == ["(paper)", "-", "95.4%", "9.20 ± 0.019"]
+    assert real[3] == ["reference (paper)", "-", "95.4%", "9.20 ± 0.019"]
     assert "(the paper's Figure 3)" in markdown
     assert "](figures/synthesized_reconstructions.png)" in markdown
     assert "](figures/real_confusion.png)" in markdown

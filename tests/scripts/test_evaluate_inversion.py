@@ -57,7 +57,7 @@ def test_results_md_is_printed_and_says_how_it_was_made(labelled_run):
     markdown = (folder / "results.md").read_text(encoding="utf-8")
     assert markdown in result.stdout
     assert "evaluate_inversion" in markdown
-    assert "| (paper)" in markdown
+    assert "| encoder (paper)" in markdown
     assert "8_noise_0.wav" in result.stderr
     for picture in re.findall(r"\]\((.*?)\)", markdown):
         assert (folder / picture).is_file()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 
 import librosa.display
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 
 from tf_inversion import paths
 from tf_inversion.audio import mel
@@ -23,6 +25,14 @@ _MATRICES = 4  # in a line
 def decibels(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     """Returns the log-mel spectrograms [n, bands, frames] in dB of clips [n, num_samples], see `mono`."""
     return 20 * mel.log_mel(mono(audio), sample_rate).numpy().swapaxes(1, 2)
+
+
+def spectrogram_png(image: np.ndarray) -> bytes:
+    """Returns an image of decibels [bands, frames], a pixel for each, as a PNG file."""
+    buffer = io.BytesIO()
+    low, high = DECIBELS
+    imsave(buffer, image, vmin=low, vmax=high, cmap=COLORS, origin="lower", format="png")
+    return buffer.getvalue()
 
 
 def mono(audio: np.ndarray) -> np.ndarray:

@@ -145,19 +145,12 @@ def _tangent(generator: Generator, latents: tf.Tensor, direction: tf.Tensor) -> 
     return accumulator.jvp(audio), audio
 
 
-def confusion(labels: Sequence[str], predictions: Sequence[str], label_names: Sequence[str]) -> np.ndarray:
-    """Counts clips by label (rows) and prediction (columns), int [classes, classes].
+def confusion(labels: np.ndarray, predictions: np.ndarray, label_names: Sequence[str]) -> np.ndarray:
+    """Counts clips by label (rows) and prediction (columns), both str [n]: int [classes, classes].
 
-    Args:
-      labels, predictions: of n clips; a clip for which either is none of `label_names` is not counted.
-      label_names: the classes.
+    A clip of which either is none of `label_names` is not counted.
     """
-    index = {name: i for i, name in enumerate(label_names)}
-    counts = np.zeros((len(index), len(index)), int)
-    for label, prediction in zip(labels, predictions):
-        if label in index and prediction in index:
-            counts[index[label], index[prediction]] += 1
-    return counts
+    return np.array([[np.sum((labels == a) & (predictions == b)) for b in label_names] for a in label_names])
 
 
 def judge_probabilities(

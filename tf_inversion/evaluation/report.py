@@ -8,14 +8,11 @@ A page has 25 clips; the first one has the tables of all.
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image
 
 from tf_inversion import pages, paths
 from tf_inversion.evaluation import columns, figures, results
@@ -24,8 +21,6 @@ from tf_inversion.evaluation.evaluation import Evaluation
 CLIPS_PER_PAGE = 25
 _NUM_EXTREMES = 3  # best and worst clips that are named
 _WIDTH = 256  # of a waveform's image
-_BRIGHTNESS = 255 / (figures.DECIBELS[1] - figures.DECIBELS[0])  # palette entries per dB
-_PALETTE = (matplotlib.colormaps[figures.COLORS](np.arange(256))[:, :3] * 255).astype(np.uint8).tobytes()
 # Columns of the table of all clips, words first, and those that stand under each reconstruction.
 _WORDS = ("predicted_digit", "predicted_digit_of_reconstruction", "status")
 _IN_TABLE = columns.pick(*_WORDS, *(column.key for column in columns.MAIN), "iterations", "seconds")
@@ -80,7 +75,7 @@ def sections(
             for name in names
             if name != "reconstructions"  # the report has those of every clip
         }
-        table = results.cells(kind, evaluations[kind].summary(), "{} (paper)")
+        table = results.cells(kind, evaluations[kind].summary())
         title = f"{results.TITLES[kind]}: {total}"
         made.append(Section(title, evaluations[kind], min(num_clips, total), table, texts))
     return made
@@ -168,7 +163,7 @@ def _cards(shown: Sequence[tuple[Section, int]]) -> Iterator[list[dict]]:
                 "version": version,
                 "sound": pages.sound(samples, rate),
                 "waveform": _envelope(*figures.mono(samples[np.newaxis]), peak),
-                "image": pages.data_uri("image/png", _png(next(images))),
+                "image": pages.data_uri("image/png", figures.spectrogram_png(next(images))),
                 "latents": _bars(latents[version], reach) if version in latents else None,
                 "latent_dim": len(latents.get(version, ())),
                 "trace": _trace(traces.get(version, ())),
@@ -208,13 +203,3 @@ def _trace(points: np.ndarray) -> tuple[str, str] | None:
     y = np.rint(96 - 92 * (level - level.min()) / max(np.ptp(level), 1e-9)).astype(int)
     text = f"{values[0]:.3g} at {iterations[0]:.0f} → {values[-1]:.3g} at {iterations[-1]:.0f}"
     return "M" + "L".join(f"{a} {b}" for a, b in zip(x, y)), text
-
-
-def _png(decibels: np.ndarray) -> bytes:
-    """Returns an image of decibels [bands, frames], the lowest band at the bottom."""
-    levels = np.clip((decibels[::-1] - figures.DECIBELS[0]) * _BRIGHTNESS, 0, 255).astype(np.uint8)
-    image = Image.fromarray(levels)
-    image.putpalette(_PALETTE)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()

@@ -58,17 +58,16 @@ def legend() -> dict[str, str]:
     return {**shown, "(paper)": _PAPER_LEGEND}
 
 
-def cells(kind: str, summary: Summary, paper: str | None = "(paper)") -> list[list[str]]:
+def cells(kind: str, summary: Summary, paper: bool = True) -> list[list[str]]:
     """Returns the lines of one of the tables, the heading first.
 
-    The numbers that the paper prints stand under the row of the same method, in a line named `paper`; {} in
-    it is the method, and None leaves these lines out.
+    If `paper`, the numbers that it prints stand under the row of the same method.
     """
     lines = []
     for name, row in summary.items():
         lines.append((name, row))
         if paper and name in _PAPER[kind]:
-            lines.append((paper.format(name), dict(zip(_PAPER_KEYS, _PAPER[kind][name]))))
+            lines.append((f"{name} (paper)", dict(zip(_PAPER_KEYS, _PAPER[kind][name]))))
     shown = [
         column
         for column in columns.AGGREGATES
@@ -178,7 +177,7 @@ def _markdown(
         spread = {name: row for name, row in _over_seeds(summaries, _deviation).items() if any(row.values())}
         if spread:
             parts.append(f"Standard deviation over {len(runs)} seeds, where it is not zero:")
-            parts.append(layout(cells(kind, spread, paper=None)))
+            parts.append(layout(cells(kind, spread, paper=False)))
         for name in drawn.get(kind, ()):
             paper = f" ({_FIGURE[kind]})" if name == "reconstructions" else ""
             parts.append(f"### {CAPTIONS[name]}{paper}\n\n![{CAPTIONS[name]}](figures/{kind}_{name}.png)")

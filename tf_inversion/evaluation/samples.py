@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -18,29 +17,8 @@ from tf_inversion.networks.classifier import Classifier
 CONFIDENT = 0.8
 
 
-@dataclasses.dataclass(frozen=True)
-class SampleEvaluation:
-    """How synthesized clips compare with real ones.
-
-    Attributes:
-      metrics: "synthesized" and "real" -> metric -> value, None where it is not defined.
-      shares: of both, the share of the clips that the judge puts into each class, [classes].
-      label_names: the classes.
-    """
-
-    metrics: dict[str, dict[str, float | None]]
-    shares: dict[str, np.ndarray]
-    label_names: tuple[str, ...]
-
-    def cells(self) -> list[list[str]]:
-        """Returns the lines of a table, the heading first: metrics and shares of the classes."""
-        lines = [["", *self.metrics]]
-        for key in self.metrics["real"]:
-            values = [metrics[key] for metrics in self.metrics.values()]
-            lines.append([key, *("-" if value is None else f"{value:.4g}" for value in values)])
-        for name, *shares in zip(self.label_names, *self.shares.values()):
-            lines.append([name, *(f"{share:.1%}" for share in shares)])
-        return lines
+#: Metric -> value, None where it is not defined; under "shares" class -> share of the clips.
+SampleMetrics = dict[str, "float | dict[str, float] | None"]
 
 
 def evaluate_samples(
@@ -50,7 +28,7 @@ def evaluate_samples(
     *,
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
-) -> SampleEvaluation:
+) -> dict[str, SampleMetrics]:
     """Compares synthesized clips with real ones.
 
     Args:
@@ -59,25 +37,38 @@ def evaluate_samples(
       judge: the evaluation classifier, see `check_judge`.
       batch_size: clips at once; bounds the memory.
       progress: wraps the loops over batches.
+
+    Returns:
+      For each of `clips` its metrics, all but the level of the background and of tones by the judge.
     """
-    posteriors = {}
+    judged = {}
     for name, audio in clips.items():
         parts = batches(audio, batch_size=batch_size, progress=progress)
-        posteriors[name] = embed(judge, (part for (part,) in parts))
-    real, _ = posteriors["real"]
-    metrics, shares = {}, {}
+        judged[name] = embed(judge, (part for (part,) in parts))
+    evaluation = {}
     for name, audio in clips.items():
-        embeddings, probabilities = posteriors[name]
         values = {
             "clips": len(audio),
-            **sample_metrics(embeddings, probabilities, real),
+            **sample_metrics(*judged[name], judged["real"][0]),
             "background_db": float(np.median(background_levels(audio, sample_rate))),
             **{f"tone_{tone}_hz_db": level for tone, level in tone_levels(audio, sample_rate).items()},
         }
         # Too few clips have no inception score.
-        metrics[name] = {key: value if np.isfinite(value) else None for key, value in values.items()}
-        shares[name] = _class_shares(probabilities)
-    return SampleEvaluation(metrics, shares, tuple(judge.label_names))
+        evaluation[name] = {key: value if np.isfinite(value) else None for key, value in values.items()}
+        evaluation[name]["shares"] = dict(zip(judge.label_names, _class_shares(judged[name][1]).tolist()))
+    return evaluation
+
+
+def cells(evaluation: Mapping[str, SampleMetrics]) -> list[list[str]]:
+    """Returns the lines of a table, the heading first: metrics and shares of the classes."""
+    lines = [["", *evaluation]]
+    some = evaluation["real"]
+    for key in (key for key in some if key != "shares"):
+        values = [metrics[key] for metrics in evaluation.values()]
+        lines.append([key, *("-" if value is None else f"{value:.4g}" for value in values)])
+    for label in some["shares"]:
+        lines.append([label, *(f"{metrics['shares'][label]:.1%}" for metrics in evaluation.values())])
+    return lines
 
 
 def check_judge(judge: Classifier, generator: Generator) -> None:
