@@ -10,8 +10,13 @@ TensorFlow starts only when work does.
 """
 
 import importlib
+import os
+import sys
 
 __version__ = "0.2.0"
+
+if "keras" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever keras.json says, these models run on no other
 
 _HOME = {
     "Generator": "tf_inversion.generators.base",

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.backend import keras
 from tf_inversion.generators import checkpoint
 from tf_inversion.priors import PRIORS
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.audio.layouts import DIGITS
 from tf_inversion.audio.spectrogram import Spectrogram
+from tf_inversion.backend import keras
 from tf_inversion.networks.mel_cnn import NUM_STAGES, mel_cnn
 from tf_inversion.networks.resnet import NUM_BLOCKS, resnet18
 

@@ -8,10 +8,10 @@ clips have labels, a linear head on its features learns to tell the classes.
 
 from __future__ import annotations
 
-import keras
 import tensorflow as tf
 
 from tf_inversion.audio import mel
+from tf_inversion.backend import keras
 from tf_inversion.generators.wavegan import WaveGANConfig
 
 _MEL_STAGES = 4

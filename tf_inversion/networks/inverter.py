@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import keras
 import tensorflow as tf
 
 from tf_inversion.audio.spectrogram import Spectrogram
+from tf_inversion.backend import keras
 from tf_inversion.networks.resnet import resnet18
 
 

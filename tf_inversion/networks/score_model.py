@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-import keras
 import tensorflow as tf
 
 from tf_inversion.audio.layouts import DIGITS
+from tf_inversion.backend import keras
 from tf_inversion.generators import metagraph
 
 
