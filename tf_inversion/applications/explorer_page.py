@@ -35,7 +35,7 @@ class Session:
       clip: the original.
       base: latents float32 [latent_dim] where the sliders start; None before an inversion.
       status: how `base` came about.
-      audible: directions [k, latent_dim] of the sliders under "What is heard most".
+      audible: directions [k, latent_dim] of the sliders under "Most audible directions".
       other: latents to blend with.
     """
 
@@ -119,8 +119,8 @@ class _Page:
         with gr.Blocks(title="Explore latents", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
             session = gr.State(Session())
             gr.Markdown(
-                "# Explore latents\nGive it a spoken word, see which latent vector makes the generator say "
-                "it again, and move that vector."
+                "# Explore latents\nGive it a clip, see which latent vector makes the generator say it again, "
+                "and move that vector."
             )
             with gr.Row():
                 with gr.Column():
@@ -153,13 +153,13 @@ class _Page:
                 with gr.Column():
                     digits = []
                     if self._labels:
-                        with gr.Accordion("Towards a word"), gr.Row():
+                        with gr.Accordion("Towards a class"), gr.Row():
                             digits = [self._slider(label, _MAX_AMOUNT) for label in self._labels]
-                    with gr.Accordion("What is heard most around this clip"):
+                    with gr.Accordion("Most audible directions around this clip"):
                         gr.Markdown(
                             "The latent directions along which the spectrogram changes most here: the first "
-                            "singular vectors of its Jacobian. To the right is louder; in brackets, "
-                            "by how much a step changes it."
+                            "singular vectors of its Jacobian. To the right is louder; in brackets is by how "
+                            "much a step changes it."
                         )
                         with gr.Row():
                             audible = [self._slider(str(k + 1), 2.0) for k in range(self._num_audible)]
