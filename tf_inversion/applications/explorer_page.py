@@ -119,8 +119,8 @@ class _Page:
         with gr.Blocks(title="Explore latents", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
             session = gr.State(Session())
             gr.Markdown(
-                "# Explore latents\nGive it a clip, see which latent vector makes the generator say it again, "
-                "and move that vector."
+                "# Explore latents\nGive it a clip, see which latent vector makes the generator say it "
+                "again, and move that vector."
             )
             with gr.Row():
                 with gr.Column():
