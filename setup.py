@@ -53,7 +53,7 @@ setuptools.setup(
         "tf_inversion.saved_models": "saved_models",
     },
     package_data={
-        "tf_inversion": ["templates/*"],
+        "tf_inversion": ["py.typed", "templates/*"],
         "tf_inversion.flags": ["*.flags"],
         "tf_inversion.saved_models": ["**/*"],
     },
@@ -92,6 +92,7 @@ setuptools.setup(
             "build",
             "hypothesis",
             "ipykernel",
+            "mypy",
             "nbclient",
             "pytest",
             "pytest-xdist",

@@ -292,14 +292,19 @@ def recordings(flag_values: flags.FlagValues, split: str, models: ModelBundle, n
     return read_clips(flag_values, found, models, num, flag_values.seed)
 
 
-def read_clips(flag_values: flags.FlagValues, found, models: ModelBundle, num: int, seed: int):
-    """Reads at most `num` of the clips that were found, at the level of the inverter's training."""
+def read_clips(
+    flag_values: flags.FlagValues, found, models: ModelBundle, num: int, seed: int, label_names=None
+):
+    """Reads at most `num` of the clips that were found, at the level of the inverter's training.
+
+    Labels refer to `label_names`, those of the evaluation classifier if none are given.
+    """
     from tf_inversion.evaluation.clip_sets import real_clips
 
     return real_clips(
         found,
         models.generator,
-        models.judge.label_names if models.judge else (),
+        label_names if label_names is not None else models.judge.label_names if models.judge else (),
         num=num,
         seed=seed,
         peak=peak(flag_values, models),

@@ -1,6 +1,6 @@
 """Opens a page on this machine to invert clips, hear and see them converge, and move their latents.
 
-  explore_latents                                    # the embedded models; open the address that it prints
+  explore_latents                                    # the pretrained models; open the address that it prints
   explore_latents --port=8000 --peak=0
   explore_latents --generator=wavegan_sc09/ --inverter=inverter.keras --probe=latent_probe.npz
 
@@ -18,20 +18,15 @@ import threading
 from absl import flags
 
 from tf_inversion import errors
-from tf_inversion.scripts import command, common_flags
+from tf_inversion.applications.settings import ExplorerSettings
+from tf_inversion.models import ModelBundle, ModelSettings
+from tf_inversion.scripts import command, common_flags, settings_flags
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 
-common_flags.define(
-    "generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier", "judge", "peak"
-)
-flags.DEFINE_integer("port", 7860, "Port to listen at.", 1, 65535)
-flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; another one lets others in.")
-flags.DEFINE_string(
-    "probe",
-    None,
-    "Probes of train_latent_probe, for the sliders of words. Default: the embedded generator's.",
-)
+settings_flags.define(ModelSettings, FLAGS)
+settings_flags.define(ExplorerSettings, FLAGS)
+common_flags.define(FLAGS, "peak")
 
 
 def main(arguments: list[str]) -> None:
@@ -62,24 +57,20 @@ def _serve(explorer_page) -> None:
             ) from error
     from tf_inversion import paths
     from tf_inversion.audio.folders import audio_files
-    from tf_inversion.models import ModelBundle
 
-    generator = common_flags.load_generator()
-    inverter = common_flags.load_inverter(generator)
-    models = ModelBundle(
-        generator, inverter, common_flags.load_classifier(generator), common_flags.load_judge(generator)
+    models = ModelBundle.load(
+        settings_flags.read(ModelSettings, FLAGS), needs=("inverter", "classifier", "judge"), wants=()
     )
-    digits = _digits(generator.latent_dim)
+    digits = _digits(models.generator.latent_dim)
     examples = audio_files([str(paths.embedded("speech"))])
-    peak = inverter.peak if FLAGS.peak is None else FLAGS.peak
-    options = {"peak": peak, "host": FLAGS.host, "port": FLAGS.port}
+    options = {"peak": common_flags.peak(FLAGS, models), "host": FLAGS.host, "port": FLAGS.port}
     with explorer_page.serving(models, digits, examples, **options) as address:
         print(f"{address}  (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
 
 
 def _digits(latent_dim: int):
-    """Returns the probe of words; None for a generator of one's own without --probe."""
+    """Returns the probe of digits; None for a generator of one's own without --probe."""
     from tf_inversion.applications.probe import load_probes
 
     if FLAGS.generator and not FLAGS.probe:
@@ -92,4 +83,4 @@ def _digits(latent_dim: int):
     return probe
 
 
-run = command.runner(main, __doc__)
+run = command.runner(main, __doc__, FLAGS)

@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import logging
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf_inversion import errors, paths
 from tf_inversion.settings import Settings, setting
@@ -148,13 +148,18 @@ class ModelBundle:
         """Returns a bundle as it is, one of a generator alone, or the pretrained generator and inverter."""
         if models is None:
             return _pretrained()
-        return models if isinstance(models, cls) else cls(models)
+        return models if isinstance(models, ModelBundle) else cls(models)
 
-    def require(self, *names: str) -> None:
-        """Raises an InvalidArgumentError unless all models of these names are there."""
+    def require(self, *names: str) -> list[Any]:
+        """Returns the models of these names.
+
+        Raises:
+          InvalidArgumentError: if one is None.
+        """
         for name in names:
             if getattr(self, name) is None:
                 raise errors.InvalidArgumentError(f"models: {name} is missing; load it with the generator")
+        return [getattr(self, name) for name in names]
 
     def for_classes(self, label_names: Iterable[str]) -> ModelBundle:
         """Returns the bundle for clips of these classes: without a classifier that does not know them all."""
@@ -214,5 +219,5 @@ def _misfit(name: str, model: object, generator: Generator, which: str = "") -> 
                 f"give one trained for it{hint}"
             )
     if name == "classifier" and not hasattr(model, "features"):
-        return "the official score model can only judge; give one that train_classifier wrote"
+        return "the official score model is for evaluation only; give one that train_classifier wrote"
     return None

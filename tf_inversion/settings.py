@@ -96,7 +96,7 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     return next((name for name in sorted({*before, *now}) if before.get(name) != now.get(name)), None)
 
 
-def _check(field: dataclasses.Field, kind: type, value: Any) -> None:
+def _check(field: dataclasses.Field, kind: Any, value: Any) -> None:
     rules = field.metadata
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise errors.InvalidArgumentError(f"{field.name}: {value!r} is no {kind.__name__}")

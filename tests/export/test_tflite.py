@@ -95,7 +95,7 @@ def noise():
     ("quantisation", "error", "correlation"),
     [("float32", 1e-5, 0.999999), ("float16", 1e-2, 0.9999), ("dynamic_range", 1, 0.99), ("int8", 1, 0.98)],
 )
-def test_embedded_inverter_without_tensorflow(
+def test_pretrained_inverter_without_tensorflow(
     in_client, inverter_files, clips, quantisation, error, correlation
 ):
     expected = load_inverter().encode(clips).numpy()

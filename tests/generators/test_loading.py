@@ -1,4 +1,4 @@
-"""The one door: where files lie, which step counts, and every other format."""
+"""The one entry point: where files lie, which step counts, and every other format."""
 
 import keras
 import numpy as np
@@ -67,7 +67,7 @@ def test_sample_rate_is_the_files_unless_given(training_folder, flat_folder):
     assert load_generator(training_folder, sample_rate=8000).sample_rate == 8000
 
 
-def test_embedded_generator_is_the_default():
+def test_pretrained_generator_is_the_default():
     generator = load_generator()
     assert isinstance(generator, tf_inversion.Generator)
     assert (generator.latent_dim, generator.num_samples, generator.sample_rate) == (100, 16384, 16000)

@@ -24,7 +24,7 @@ class Lacking(Generator):
 
 @pytest.fixture(scope="module")
 def done(command, tiny_models, write_noise, tmp_path_factory):
-    """The embedded generator and an untrained inverter, converted, and what was printed."""
+    """The pretrained generator and an untrained inverter, converted, and what was printed."""
     home = tmp_path_factory.mktemp("convert")
     for i in range(4):
         write_noise(home / "data" / f"{i}.wav", level=0.1 + i / 10)

@@ -54,8 +54,8 @@ def test_serves_on_this_machine_and_leaves_nothing_behind(tiny_models, free_port
 
 
 def test_without_gradio(command, tmp_path, monkeypatch):
-    (tmp_path / "gradio.py").write_text("raise ModuleNotFoundError('no', name='gradio')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "tf_inversion.applications.explorer_page", raising=False)
     result = command("explore_latents", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr == "explore_latents: gradio: not installed; pip install 'tf-inversion[demo]'\n"

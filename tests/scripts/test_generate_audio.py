@@ -1,4 +1,4 @@
-"""generate_audio as a user runs it, with the embedded generator."""
+"""generate_audio as a user runs it, with the pretrained generator."""
 
 import time
 

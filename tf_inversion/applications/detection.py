@@ -111,7 +111,7 @@ def verdicts(
     Returns:
       name, residual_db, own (1 or 0) and, where there are such scores, features_log_odds.
     """
-    rows = []
+    rows: list[dict[str, str | float]] = []
     for i, name in enumerate(names):
         residual = -float(scores["attribution"][i])
         rows.append({"name": name, "residual_db": residual, "own": int(residual <= threshold)})
@@ -145,7 +145,7 @@ def evaluate_detectors(
     ]
     ends = np.cumsum([len(audio) for audio in degraded])[:-1]
     scores = {name: np.split(detect(np.concatenate(degraded)), ends) for name, detect in detectors.items()}
-    rows = []
+    rows: list[dict[str, str | float]] = []
     for degradation in degradations:
         for detector in detectors:
             of_kind = {

@@ -57,8 +57,7 @@ def compare(
       values that LEGEND explains, None where there is none.
     """
 
-    models.require("inverter", "classifier", "judge")
-    inverter, judge = models.inverter, models.judge
+    inverter, classifier, judge = models.require("inverter", "classifier", "judge")
 
     def reconstruct(latents: np.ndarray) -> np.ndarray:
         return np.stack(list(synthesize(models.generator, latents, batch_size=batch_size)))
@@ -68,15 +67,15 @@ def compare(
         return np.array(judge.label_names)[given.argmax(1)]
 
     latents = in_batches(inverter.encode, clips.audio, batch_size=batch_size, progress=progress)
-    # Of each model what it is given, which output counts, how Keras answers, and the words that follow.
+    # Of each model what it is given, which output counts, how Keras answers, and the classes that follow.
     tests = {
         "inverter": (clips.audio, "latents", lambda: latents, lambda z: heard(reconstruct(z))),
         "generator": (latents, "audio", lambda: reconstruct(latents), heard),
         "classifier": (
             clips.audio,
             "probabilities",
-            lambda: judge_probabilities(models.classifier, clips.audio, batch_size=batch_size),
-            lambda probabilities: np.array(models.classifier.label_names)[probabilities.argmax(1)],
+            lambda: judge_probabilities(classifier, clips.audio, batch_size=batch_size),
+            lambda probabilities: np.array(classifier.label_names)[probabilities.argmax(1)],
         ),
     }
     labels = np.full(len(clips.audio), -1) if clips.labels is None else clips.labels
@@ -87,14 +86,14 @@ def compare(
         [(model, form) for model in files for form in ("keras", *files[model])]
     ):
         row = {"model": name, "format": quantisation, **dict.fromkeys(key for key, *_ in _COLUMNS)}
-        inputs, output, answer, words = tests[name]
+        inputs, output, answer, classes = tests[name]
         if quantisation == "keras":
             reference = answer()
-            expected = given = words(reference)
+            expected = given = classes(reference)
         else:
             contents = files[name][quantisation]
             outputs, seconds = tflite.run(contents, inputs)
-            given = words(outputs[output])
+            given = classes(outputs[output])
             error = np.abs(outputs[output] - reference)
             row["kilobytes"] = len(contents) / 1000
             row["milliseconds"] = 1000 * seconds

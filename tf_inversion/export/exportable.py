@@ -54,12 +54,12 @@ def make_exportable(name: str, models: ModelBundle, front_end: str = "stft") -> 
     Raises:
       InvalidArgumentError: see `exportable_classifier`.
     """
-    models.require(name)
+    (model,) = models.require(name)
     if name == "generator":
-        return exportable_generator(models.generator)
+        return exportable_generator(model)
     if name == "classifier":
-        return exportable_classifier(models.classifier, front_end)
-    return exportable_inverter(models.inverter, front_end, models.generator.prior)
+        return exportable_classifier(model, front_end)
+    return exportable_inverter(model, front_end, models.generator.prior)
 
 
 def exportable_inverter(

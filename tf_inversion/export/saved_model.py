@@ -50,7 +50,6 @@ def export(
       OSError: if it can't be written.
     """
     target = versions.new_version(folder, version)
-    models.require("inverter", "classifier")
     module, functions = tf.Module(), {}
     built = signatures.build(models)
     for name in progress(list(built)):
@@ -101,7 +100,7 @@ def _write_warmup(folder: Path, model_name: str, generator: base.Generator) -> N
 
 
 def _metadata(models: ModelBundle, functions: Mapping[str, tf.types.experimental.ConcreteFunction]) -> dict:
-    generator, inverter = models.generator, models.inverter
+    generator, inverter, classifier = models.require("generator", "inverter", "classifier")
     return {
         "signatures": {
             name: {
@@ -116,7 +115,7 @@ def _metadata(models: ModelBundle, functions: Mapping[str, tf.types.experimental
         "latent_range": generator.prior.bounds,
         "latent_prior": generator.prior.name,
         "training_peak": inverter.peak,
-        "labels": list(models.classifier.label_names),
+        "labels": list(classifier.label_names),
         "objective_of_refine": signatures.OBJECTIVE,
         "spectrogram": {
             "kind": inverter.get_config()["spectrogram"],

@@ -7,8 +7,6 @@ input and the item.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from tf_inversion import losses
@@ -21,7 +19,7 @@ from tf_inversion.models import ModelBundle
 OBJECTIVE = "real"
 
 
-def build(models: ModelBundle) -> dict[str, Callable]:
+def build(models: ModelBundle) -> dict[str, tf.types.experimental.PolymorphicFunction]:
     """Returns a tf.function for each signature.
 
     invert, reconstruct, invert_wav, generate, classify and refine, and serving_default, which is invert.
@@ -36,7 +34,7 @@ def build(models: ModelBundle) -> dict[str, Callable]:
     Args:
       models: generator, inverter and classifier.
     """
-    generator, inverter, classifier = models.generator, models.inverter, models.classifier
+    generator, inverter, classifier = models.require("generator", "inverter", "classifier")
     num_samples, rate = generator.num_samples, generator.sample_rate
     audio_spec = tf.TensorSpec([None, num_samples], tf.float32, "audio")
     latents_spec = tf.TensorSpec([None, generator.latent_dim], tf.float32, "latents")

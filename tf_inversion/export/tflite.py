@@ -83,7 +83,7 @@ def _save(exportable: Exportable, folder: str) -> None:
 def _convert(exportable: Exportable, folder: str, quantisation: str, calibration: np.ndarray | None) -> bytes:
     with _silenced():
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[exportable.signature])
-        if quantisation == "int8":
+        if quantisation == "int8" and calibration is not None:
             return _convert_to_int8(converter, exportable.input_name, calibration)
         if quantisation != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -132,7 +132,7 @@ def resample(samples: tf.Tensor, rate: tf.Tensor, num_samples: int, sample_rate:
     """Resamples by a windowed sinc, a filter for each position that an output has between two inputs.
 
     Exact to 3e-7 for sines up to 0.9 of the lower Nyquist frequency. From soxr's HQ setting, which Python
-    uses, white noise differs by -54 dB; the embedded inverter's latents of fifty recordings by no more than
+    uses, white noise differs by -54 dB; the pretrained inverter's latents of fifty recordings by no more than
     6e-4 (8 kHz) and 3e-4 (22.05, 44.1 and 48 kHz), of a standard deviation of 0.09.
 
     Args:

@@ -32,14 +32,15 @@ class Condition:
         Raises:
           InvalidArgumentError: if there is no such class or code.
         """
-        if label in (self.labels or ()):
-            label = self.labels.index(label)
+        if self.labels and label in self.labels:
+            label = self.labels.index(str(label))
         count = self.size if self.kind == "one_hot" else 2**self.size
         if not isinstance(label, int) or not 0 <= label < count:
             choices = ", ".join(self.labels) if self.labels else f"0 to {count - 1}"
             raise errors.InvalidArgumentError(f"label: {label!r} is unknown; choose from {choices}")
-        bits = label == np.arange(self.size) if self.kind == "one_hot" else label >> np.arange(self.size) & 1
-        return bits.astype(np.float32)
+        positions = np.arange(self.size)
+        bits = positions == label if self.kind == "one_hot" else label >> positions & 1
+        return np.asarray(bits, np.float32)
 
     def sample(self, num: int, seed: int | Sequence[int]) -> np.ndarray:
         """Draws vectors float32 [num, size], each class or code as likely as any other."""

@@ -74,7 +74,7 @@ def read_network(prefix: Path, network: keras.Model, scope: str) -> set[str]:
 
 def network_variables(network: keras.Model, scope: str) -> dict[str, np.ndarray]:
     """Returns a network's weights by name and in the form of the official checkpoint."""
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for layer, names in _named_layers(network, scope):
         weights = layer.get_weights()
         if isinstance(layer, wavegan.PolyphaseConv1DTranspose):

@@ -38,7 +38,7 @@ def save_official(
       opponents: networks to write besides, each under its scope.
     """
     config = generator.config
-    values = {"global_step": np.int64(step)}
+    values: dict[str, np.ndarray] = {"global_step": np.asarray(step, np.int64)}
     for scope, network in {"G": generator.network, **(opponents or {})}.items():
         values |= official.network_variables(network, scope)
     arguments = {
@@ -150,5 +150,5 @@ def normalise(x: tf.Tensor, config: WaveGANConfig) -> tf.Tensor:
     return tf1.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-3)
 
 
-def variable(name: str, shape: list[int]) -> tf1.Variable:
+def variable(name: str, shape: list[int]) -> tf.Variable:
     return tf1.get_variable(name, shape, initializer=tf1.zeros_initializer())

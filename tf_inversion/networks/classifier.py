@@ -15,7 +15,7 @@ from tf_inversion.networks.resnet import NUM_BLOCKS, resnet18
 
 ARCHITECTURES = ("resnet18", "mel_cnn")
 
-# Named sets of activations to compare by. "blocks" are the paper's words: "each residual block".
+# Named sets of activations to compare by. "blocks" are the paper's "each residual block",
 # "authors" are the six maps that the authors' own runs compared.
 FEATURES = {
     "blocks": tuple(f"block_{index + 1}" for index in range(NUM_BLOCKS)),
@@ -26,11 +26,11 @@ FEATURES = {
 
 @keras.saving.register_keras_serializable("tf_inversion")
 class Classifier(keras.Model):
-    """Says which word a clip holds: audio [batch, num_samples] -> logits [batch, classes].
+    """Tells the class of a clip: audio [batch, num_samples] -> logits [batch, classes].
 
     Args:
-      label_names: the words, in the order of the logits.
-      architecture: "resnet18" as in the paper, or "mel_cnn", made to judge.
+      label_names: the classes, in the order of the logits.
+      architecture: "resnet18" as in the paper, or "mel_cnn", made for evaluation.
       width: channels of the first stage.
       spectrogram: front end of the ResNet-18, see `Spectrogram`.
       dropout: rate before the last layer.

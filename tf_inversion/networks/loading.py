@@ -1,4 +1,4 @@
-"""Loads trained inverters and classifiers, embedded or the user's own."""
+"""Loads trained inverters and classifiers, pretrained or the user's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf_inversion.networks.score_model import ScoreModel
 
 
 def load_inverter(path: str | os.PathLike | None = None) -> Inverter:
-    """Loads an inverter saved by `train_inverter`; by default the embedded one.
+    """Loads an inverter saved by `train_inverter`; by default the pretrained one.
 
     Raises:
       ModelFileError: if the file is missing, damaged or not an inverter.
@@ -24,10 +24,10 @@ def load_inverter(path: str | os.PathLike | None = None) -> Inverter:
 
 
 def load_classifier(path: str | os.PathLike | None = None) -> Classifier | ScoreModel:
-    """Loads a classifier saved by `train_classifier`; by default the embedded one.
+    """Loads a classifier saved by `train_classifier`; by default the pretrained one.
 
     The official WaveGAN score model (a TensorFlow 1 checkpoint: the folder or
-    its prefix) loads too. It can judge, but give no features for a loss.
+    its prefix) loads too. It serves evaluation, but has no features for a loss.
 
     Raises:
       ModelFileError: if the file is missing, damaged or not a classifier.

@@ -1,7 +1,7 @@
-"""A small convolutional network on log-mel spectra: the judge's architecture.
+"""A small convolutional network on log-mel spectra: the evaluation classifier's architecture.
 
 Accuracy and inception score must not come from the network that the inverter
-was trained to please, so the judge shares neither its front end nor its shape.
+was trained to please, so the evaluation classifier shares neither its front end nor its shape.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from tf_inversion.generators import metagraph
 
 
 class ScoreModel(keras.Model):
-    """Judges by the original graph: audio [batch, 16384] -> log-probabilities of the ten digits.
+    """Classifies by the original graph: audio [batch, 16384] -> log-probabilities of the ten digits.
 
     Its graph stops gradients at the log-mel spectrum, so it can't serve as a loss.
 
