@@ -55,7 +55,7 @@ def test_minutes_are_not_read(chord, tmp_path):
     ("name", "content", "words"),
     [
         ("text.wav", b"no audio", "text.wav: not readable as audio"),
-        ("empty.wav", b"", "empty.wav: not readable as audio"),
+        ("empty.wav", b"", "empty.wav: is empty"),
         ("silent.wav", np.zeros(4000), "silent: is silent"),
         ("late.wav", np.concatenate([np.zeros(31 * 8000), tone(1)]), "late: is silent"),
         ("nan.wav", np.full(4000, np.nan), "nan.wav: holds values that are not finite"),

@@ -80,13 +80,11 @@ def load_clip(path: str, generator: Generator, peak: float = 0.0) -> tuple[Clip,
     rate, length = generator.sample_rate, generator.num_samples
     name = Path(path).stem
     try:
-        with files.opened(path) as sound:
-            seconds = sound.frames / sound.samplerate
-            samples = files.averaged(sound, int(_LONGEST * sound.samplerate))
-            samples = files.resample(samples, sound.samplerate, rate)
+        recording = files.read(path, seconds=_LONGEST)
     except errors.AudioFileError as error:
         raise errors.AudioFileError(str(error).replace(str(path), Path(path).name)) from error
-    note = f"{name}: {seconds:.2f} s"
+    samples = files.resample(recording.samples, recording.sample_rate, rate)
+    note = f"{name}: {recording.num_frames / recording.sample_rate:.2f} s"
     if len(samples) > length:
         levels = np.abs(samples)
         onset = max(0, int(np.argmax(levels > _ONSET * levels.max()) - _BEFORE * rate))
