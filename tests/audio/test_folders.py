@@ -1,12 +1,17 @@
 """Which files are found, and what is told of those that are not."""
 
+import ast
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from encoded_audio import encoded, noise
 
 from tf_inversion import errors
+from tf_inversion.audio import containers
 from tf_inversion.audio.folders import audio_below, audio_files
 
 
@@ -110,7 +115,31 @@ def test_a_folder_that_can_not_be_opened_is_told(closed, caplog):
 
 
 def test_a_file_that_can_not_be_opened_is_told(closed):
-    from tf_inversion.audio import containers
-
     with pytest.raises(errors.AudioFileError, match=r"locked.wav: can't be opened \(Permission denied\)"):
         containers.inspect(closed / "locked.wav")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_that_are_no_text_are_read_in_any_locale(tmp_path, encoding):
+    names = [b"caf\xe9", "caf\xe9".encode(), b"two\nlines"]
+    for name in names:
+        Path(os.fsdecode(tmp_path), os.fsdecode(name + b".wav")).write_bytes(encoded("WAV/PCM_16", noise()))
+    (tmp_path / "testing_list.txt").write_bytes(names[0] + b".wav\n")
+    (tmp_path / "validation_list.txt").write_bytes(names[1] + b".wav\n")
+    program = f"""if 1:
+        import sys
+        from tf_inversion.audio import files, layouts, names
+        assert sys.getfilesystemencoding() == {encoding!r}
+        folder = layouts.read_folder({str(tmp_path)!r})
+        assert sorted(folder.splits) == ["test", "train", "valid"]
+        assert all(len(files.read_audio(path)[0]) == 4000 for path in folder.clips.paths)
+        print(ascii(names.unique_names(folder.clips.paths)))"""
+    environment = {**os.environ, "LC_ALL": "C.utf8" if encoding == "utf-8" else "C", "PYTHONUTF8": "0"}
+    environment["PYTHONCOERCECLOCALE"] = "0"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert sorted(ast.literal_eval(ran.stdout)) == sorted(
+        ["caf_", "caf__" if encoding == "ascii" else "caf\xe9", "two_lines"]
+    )
