@@ -21,7 +21,7 @@ from tf_inversion.export import saved_model
 from tf_inversion.models import ModelBundle
 from tf_inversion.paths import embedded
 
-BATCHES = (1, 7, 64)
+BATCHES = (1, 5, 12)
 SPEECH = sorted(embedded("speech").glob("*.wav"))
 SIGNATURES = {
     "serving_default": ({"audio"}, {"latents"}),
@@ -80,11 +80,10 @@ def loaded(exported):
 
 @pytest.fixture(scope="module")
 def clips(models):
-    """Ten bundled recordings, the same played earlier and later, and synthesized clips: 64."""
-    speech = load_clips(SPEECH).audio
-    shifted = [np.roll(speech, shift, 1) for shift in (-700, 900)]
-    latents = models.generator.draw_latents(64 - 3 * len(speech), seed=3)
-    return np.concatenate([speech, *shifted, models.generator(latents).numpy()])
+    """The ten bundled recordings, and two synthesized clips."""
+    return np.concatenate(
+        [load_clips(SPEECH).audio, models.generator(models.generator.draw_latents(2, seed=3)).numpy()]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +156,7 @@ def test_equals_python_where_this_package_is_not(answers, expected, signature, s
 def test_refine_comes_as_far_as_the_hybrid(loaded, models, clips):
     """L-BFGS blows rounding errors up: after a few steps objectives can be compared, but not latents."""
     inverter, generator, classifier = models.inverter, models.generator, models.classifier
-    audio = clips[[0, 1, 2, 40]]
+    audio = clips[[0, 1, 2, 11]]
     options = {"inverter": inverter, "classifier": classifier, "objective": "real", "starts": 1}
     start = invert(audio, generator, init="encoder", refine="none", **options).objective
     hybrid = invert(audio, generator, "hybrid", max_iterations=15, **options).objective
