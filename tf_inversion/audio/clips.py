@@ -160,15 +160,15 @@ def check_clips(
         if (loud[:-2] & loud[1:-1] & loud[2:]).any():
             report.clipped.append(path)
         sources[path] = source
+    if least and 0 < len(sources) == len(report.silent):
+        raise errors.DatasetError(
+            f"{_few(clips.paths)}: all {len(sources)} clips are silent; give recordings with sound"
+        )
     for line in report.lines():
         _log.warning(line)
     if len(sources) < least:
         raise errors.DatasetError(
             f"{_few(clips.paths)}: {len(sources)} of {len(unique)} readable; needed are at least {least}"
-        )
-    if least and len(report.silent) == len(sources):
-        raise errors.DatasetError(
-            f"{_few(clips.paths)}: all {len(sources)} clips are silent; give recordings with sound"
         )
     kept = clips.pick(i for i, path in enumerate(clips.paths) if path in sources)
     kept_sources = [sources[path] for path in kept.paths]

@@ -84,7 +84,7 @@ def audio_below(root: str | os.PathLike, exclude: Collection[str | os.PathLike] 
             suffix = Path(entry.name).suffix.lower()
             if entry.name.startswith(".") or entry.name in _NOT_CLIPS:
                 continue
-            if os.path.isdir(entry):
+            if _is_folder(entry):
                 if entry.name == "reconstructions" and "latents.npz" in names:
                     outputs += 1
                 else:
@@ -121,6 +121,13 @@ def _expand(pattern: str) -> list[str]:
 def _below(path: str, folders: Collection[str | os.PathLike]) -> bool:
     """Whether a file lies in one of these folders, whatever links lead to either."""
     return any(Path(folder).resolve() in Path(path).resolve().parents for folder in folders)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or to where one may not look
+        return False
 
 
 def _identity(folder: str | os.PathLike) -> tuple[int, int] | None:
