@@ -65,7 +65,7 @@ def made_up(num_clips: int, num_methods: int):
             latents=latents,
             audio=np.stack(list(synthesize(generator, latents))),
             objective=np.ones(num_clips),
-            steps=np.full(num_clips, 200),
+            iterations=np.full(num_clips, 200),
             evaluations=np.full(num_clips, 300),
             status=np.full(num_clips, "converged"),
             clip_seconds=np.ones(num_clips),

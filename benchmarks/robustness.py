@@ -57,6 +57,8 @@ def main(_):
     def nmse_db(audio, other):
         return clip_metrics(audio, other, clips.sample_rate)["nmse_db"]
 
+    from tf_inversion.models import ModelBundle
+
     generator, inverter = load_generator(), load_inverter()
     clips = synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed)
     lines = [HEADING]
@@ -67,9 +69,8 @@ def main(_):
         for adjust in ((), (ADJUSTED[name],)) if name in ADJUSTED else ((),):
             result = invert(
                 damaged,
-                generator,
+                ModelBundle(generator, inverter),
                 "least_squares",
-                inverter=inverter,
                 starts=FLAGS.starts,
                 max_iterations=FLAGS.max_iterations,
                 adjust=adjust,

@@ -63,19 +63,18 @@ def answers(generator, clips):
     from tf_inversion import invert, load_inverter
     from tf_inversion.evaluation.evaluation import clip_metrics
     from tf_inversion.evaluation.metrics import latent_correlation
-    from tf_inversion.inversion.methods import without_warnings
+    from tf_inversion.inversion.invert import without_warnings
+    from tf_inversion.models import ModelBundle
 
     print(
         f"## What an answer must reach: {len(clips.audio)} clips\n\n"
         "| iterations of L-BFGS | mean nMSE dB | correlation of z | z error |\n|---:|---:|---:|---:|"
     )
-    inverter = load_inverter()
+    models = ModelBundle(generator, load_inverter())
     for count in map(int, FLAGS.iterations):
         refinement = {"refine": "lbfgs", "max_iterations": count} if count else {}
         with without_warnings():
-            result = invert(
-                clips.audio, generator, inverter=inverter, starts=1, objective="synthesized", **refinement
-            )
+            result = invert(clips.audio, models, starts=1, objective="synthesized", **refinement)
         nmse_db = clip_metrics(clips.audio, result.audio, clips.sample_rate)["nmse_db"].mean()
         error = np.abs(clips.latents - result.latents).mean()
         correlation = latent_correlation(clips.latents, result.latents)

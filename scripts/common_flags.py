@@ -17,6 +17,7 @@ from pathlib import Path
 from absl import flags
 
 from tf_inversion import errors
+from tf_inversion.inversion.settings import InversionSettings
 from tf_inversion.models import ModelBundle, ModelSettings
 from tf_inversion.scripts import settings_flags
 from tf_inversion.settings import Settings, setting
@@ -44,58 +45,8 @@ class CommonSettings(Settings):
     quiet: bool = setting(False, "Tell nothing of the progress.", shapes_result=False)
 
 
-_DEFINITIONS = {
-    "init": lambda: flags.DEFINE_enum(
-        "init",
-        None,
-        ["encoder", "random", "screened", "zero", *(["file"] if "init_file" in flags.FLAGS else [])],
-        "Where to start. Default: the method's.",
-    ),
-    "init_file": lambda: flags.DEFINE_string(
-        "init_file", None, "With --init=file: latents.npz of an earlier run, a row for each clip."
-    ),
-    "starts": lambda: flags.DEFINE_integer(
-        "starts", None, "Starts for each clip, the best answer is kept. Default: the method's."
-    ),
-    "refine": lambda: flags.DEFINE_enum(
-        "refine", None, ["none", "lbfgs", "adam", "gauss_newton"], "How to refine. Default: the method's."
-    ),
-    "max_iterations": lambda: flags.DEFINE_integer(
-        "max_iterations", None, "Iterations of the refinement, for each start. Default: the method's."
-    ),
-    "objective": lambda: flags.DEFINE_string(
-        "objective",
-        None,
-        "What to minimise: auto, paper, authors, synthesized, phase_free, real; loss terms, as in "
-        "'waveform+0.1*prior'; stages, as in 'log_mel:40,synthesized'. Default: the method's.",
-    ),
-    "tolerance": lambda: flags.DEFINE_float(
-        "tolerance",
-        None,
-        "Share of its objective that a clip must gain to go on. Default: the refinement's.",
-        lower_bound=0.0,
-    ),
-    "backend": lambda: flags.DEFINE_enum(
-        "backend",
-        None,
-        ["batched", "tfp", "scipy"],
-        "L-BFGS in batches, by TensorFlow Probability, or by SciPy as in the paper, one clip at a time.",
-    ),
-    "adjust": lambda: flags.DEFINE_list(
-        "adjust", [], "What is recovered with the latents, since a recording may change it: gain, shift."
-    ),
-}
-
-
-#: The methods, for the help of flags that take them.
-METHODS = (
-    "encoder, gradient, hybrid, encoder_gauss_newton, least_squares; paper, authors: as hybrid, with "
-    "their objective from one start."
-)
-#: How a clip is inverted: keyword arguments of `invert` that are flags of the same name. With --init_file
-#: defined before them, --init may be "file".
+#: The fields of `InversionSettings` that are flags of commands which invert without much ado.
 INVERSION = ("init", "starts", "refine", "max_iterations", "objective", "tolerance", "backend", "adjust")
-_PARTS = INVERSION[:5]  # of a method
 _SHAPE = ("num_samples", "sample_rate")
 
 
@@ -114,9 +65,9 @@ def define(flag_values: flags.FlagValues | str, *names: str, **defaults: object)
         if "generator" in names and "latent_prior" in others:
             others.remove("latent_prior")
         settings_flags.define(cls, flag_values, without=tuple(others), **defaults)
-    for name in names:
-        if name in _DEFINITIONS:
-            _DEFINITIONS[name]()
+    # Seed and batch size are among the common settings.
+    others = [field.name for field in dataclasses.fields(InversionSettings) if field.name not in names]
+    settings_flags.define(InversionSettings, flag_values, without=(*others, "seed", "batch_size"), **defaults)
 
 
 def load_generator():
@@ -206,14 +157,10 @@ def inversion_options() -> dict:
 
 def check_methods(names: list[str]) -> tuple[bool, bool]:
     """Refuses early what `invert` would refuse; returns whether one refines, and whether one must encode."""
-    from tf_inversion.generators.adjusted import UNITS
-    from tf_inversion.inversion.methods import check_choice, choose
+    from tf_inversion.inversion.methods import plan
 
-    for name in flags.FLAGS.adjust:
-        check_choice("adjust", name, UNITS)
-    parts = {name: flags.FLAGS[name].value for name in _PARTS}
-    chosen = [choose(name, **parts) for name in names]
-    return any(x.refine != "none" for x in chosen), any(x.needs_inverter for x in chosen)
+    plans = [plan(InversionSettings(method=name, **inversion_options())) for name in names]
+    return any(x.refine != "none" for x in plans), any(x.needs_inverter for x in plans)
 
 
 def output_dir(flag_values: flags.FlagValues = flags.FLAGS) -> Path:
@@ -269,18 +216,21 @@ def progress(flag_values: flags.FlagValues | str | None = None, text: str | None
     return functools.partial(bar, **{"desc": text, "leave": False, "disable": flag_values.quiet, **options})
 
 
-def given_clips(flag_values: flags.FlagValues, patterns: list[str], generator):
-    """Reads the clips of files, folders and globs, or the bundled ones if none are given."""
+def given_clips(
+    flag_values: flags.FlagValues, patterns: list[str], generator, *, exclude=(), all_slices: bool = False
+):
+    """Reads the clips of files, folders and globs, but not in folders to `exclude`; else the bundled ones."""
     from tf_inversion import paths
     from tf_inversion.audio.clips import load_clips
     from tf_inversion.audio.folders import audio_files
 
     return load_clips(
-        audio_files(patterns or [str(paths.embedded("speech"))]),
+        audio_files(patterns or [str(paths.embedded("speech"))], exclude),
         generator.num_samples,
         generator.sample_rate,
         flag_values.peak or 0.0,
-        progress=progress(flag_values, "reading"),
+        all_slices,
+        progress(flag_values, "reading"),
     )
 
 

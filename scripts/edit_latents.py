@@ -122,7 +122,8 @@ def _strengths() -> list[float]:
 
 def _inversion(generator):
     """Returns the function from clips [n, num_samples] to latents [n, latent_dim] by --method."""
-    from tf_inversion.inversion.methods import invert
+    from tf_inversion.inversion.invert import invert
+    from tf_inversion.models import ModelBundle
 
     refines, _ = common_flags.check_methods([FLAGS.method])
     inverter = common_flags.load_inverter(generator)
@@ -130,10 +131,8 @@ def _inversion(generator):
     return lambda audio: (
         invert(
             audio,
-            generator,
+            ModelBundle(generator, inverter, classifier),
             FLAGS.method,
-            inverter=inverter,
-            classifier=classifier,
             batch_size=FLAGS.batch_size,
             seed=FLAGS.seed,
             progress=common_flags.progress("inverting"),

@@ -17,6 +17,7 @@ import functools
 
 from absl import flags
 
+from tf_inversion.inversion.settings import METHOD_HELP
 from tf_inversion.scripts import command, common_flags
 
 FLAGS = flags.FLAGS
@@ -28,7 +29,7 @@ common_flags.define("data_dir", "output_dir", "peak", "seed", "batch_size", "qui
 common_flags.define(*common_flags.INVERSION)
 FLAGS.set_default("output_dir", "out/evaluation")
 flags.DEFINE_enum("split", "test", ["train", "valid", "test", "all"], "Which part of --data_dir.")
-flags.DEFINE_list("methods", ["encoder"], f"A row each: {common_flags.METHODS}")
+flags.DEFINE_list("methods", ["encoder"], f"A row each: {METHOD_HELP}")
 flags.DEFINE_integer("num_clips", 300, "Clips of each kind; of real ones no more than there are.", 1)
 flags.DEFINE_multi_enum("tables", ["synthesized", "real"], ["synthesized", "real"], "Which to make.")
 flags.DEFINE_integer("seeds", 1, "Evaluations, with --seed, the next one and so on, for means and spread.", 1)
@@ -48,7 +49,8 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.evaluation.evaluation import evaluate
     from tf_inversion.evaluation.report import sections, write_report
     from tf_inversion.evaluation.results import draw, write_results
-    from tf_inversion.inversion.methods import invert
+    from tf_inversion.inversion.invert import invert
+    from tf_inversion.models import ModelBundle
 
     refines, encodes = common_flags.check_methods(FLAGS.methods)
     generator = common_flags.load_generator()
@@ -57,8 +59,8 @@ def main(arguments: list[str]) -> None:
     judge = common_flags.load_judge(generator)
     peak = FLAGS.peak if FLAGS.peak is not None else inverter.peak if inverter else 0.0
     batch_size, progress = FLAGS.batch_size, common_flags.progress
-    models = {"generator": generator, "inverter": inverter, "classifier": classifier}
-    options = {**models, "batch_size": batch_size, **common_flags.inversion_options()}
+    models = ModelBundle(generator, inverter, classifier)
+    options = {"models": models, "batch_size": batch_size, **common_flags.inversion_options()}
     runs, shown = {}, {}
     for seed in range(FLAGS.seed, FLAGS.seed + FLAGS.seeds):
         runs[seed] = {}

@@ -109,8 +109,9 @@ def _recordings(split: str, generator, inverter, classifier):
 
     from tf_inversion.audio.clips import load_clips
     from tf_inversion.audio.layouts import DIGITS, find_clips, speakers
-    from tf_inversion.inversion.methods import invert
+    from tf_inversion.inversion.invert import invert
     from tf_inversion.latents import load_latents
+    from tf_inversion.models import ModelBundle
 
     found = find_clips(FLAGS.data_dir, split)
     if FLAGS.latents:
@@ -141,10 +142,8 @@ def _recordings(split: str, generator, inverter, classifier):
     else:
         latents = invert(
             clips.audio,
-            generator,
+            ModelBundle(generator, inverter, classifier),
             FLAGS.method,
-            inverter=inverter,
-            classifier=classifier,
             batch_size=FLAGS.batch_size,
             seed=FLAGS.seed,
             progress=common_flags.progress(f"inverting, {split}"),

@@ -18,7 +18,7 @@ def inversion(audio: np.ndarray, latents: np.ndarray, refined: bool) -> Inversio
         latents=latents.astype(np.float32),
         audio=audio.astype(np.float32),
         objective=np.full(n, 0.01),
-        steps=np.full(n, 30 * refined),
+        iterations=np.full(n, 30 * refined),
         evaluations=np.ones(n, np.int32),
         status=np.full(n, "converged" if refined else "encoded", "U10"),
         clip_seconds=np.ones(n, np.float32),
@@ -41,7 +41,7 @@ def clip_table(names, result: InversionResult, distances) -> dict[str, np.ndarra
         "predicted_digit_of_reconstruction": np.where(np.arange(n) % 3, "nine", "five"),
         "objective": result.objective,
         "status": result.status,
-        "iterations": result.steps,
+        "iterations": result.iterations,
         "evaluations": result.evaluations,
         "seconds": result.clip_seconds,
     }

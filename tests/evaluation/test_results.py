@@ -89,7 +89,7 @@ def test_figures(tmp_path, labels):
         latents=np.zeros((4, 2), np.float32),
         audio=audio / 2,
         objective=np.zeros(4),
-        steps=np.zeros(4, np.int32),
+        iterations=np.zeros(4, np.int32),
         evaluations=np.ones(4, np.int32),
         status=np.full(4, "encoded"),
         clip_seconds=np.zeros(4, np.float32),

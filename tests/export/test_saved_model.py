@@ -124,9 +124,9 @@ def expected(models, clips):
     size = max(BATCHES)
     latents = {"latents": inverter.encode(tf.constant(clips)).numpy()}
     logits = classifier(clips).numpy()
-    options = {"inverter": inverter, "classifier": classifier, "objective": "real", "starts": 1}
+    options = {"objective": "real", "starts": 1}
     # A step of L-BFGS blows the rounding errors of another batch size up, on some clips a thousandfold.
-    hybrids = {n: invert(clips[:n], generator, "hybrid", max_iterations=1, **options) for n in BATCHES}
+    hybrids = {n: invert(clips[:n], models, "hybrid", max_iterations=1, **options) for n in BATCHES}
     moved = hybrids[size].latents - latents["latents"]
     assert np.abs(moved).mean() > 1e-3  # far more than what is called equal
     return {
@@ -155,11 +155,11 @@ def test_equals_python_where_this_package_is_not(answers, expected, signature, s
 
 def test_refine_comes_as_far_as_the_hybrid(loaded, models, clips):
     """L-BFGS blows rounding errors up: after a few steps objectives can be compared, but not latents."""
-    inverter, generator, classifier = models.inverter, models.generator, models.classifier
+    generator, classifier = models.generator, models.classifier
     audio = clips[[0, 1, 2, 11]]
-    options = {"inverter": inverter, "classifier": classifier, "objective": "real", "starts": 1}
-    start = invert(audio, generator, init="encoder", refine="none", **options).objective
-    hybrid = invert(audio, generator, "hybrid", max_iterations=15, **options).objective
+    options = {"objective": "real", "starts": 1}
+    start = invert(audio, models, init="encoder", refine="none", **options).objective
+    hybrid = invert(audio, models, "hybrid", max_iterations=15, **options).objective
     iterations = tf.constant([15, 15, 15, 1])
     latents = loaded.signatures["refine"](audio=tf.constant(audio), iterations=iterations)["latents"]
     objective = losses.make_objective("real", generator, classifier)

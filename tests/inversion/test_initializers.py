@@ -7,7 +7,10 @@ import tensorflow as tf
 from tf_inversion import errors, losses
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import initializers
+from tf_inversion.inversion.methods import plan
+from tf_inversion.inversion.settings import InversionSettings
 from tf_inversion.latents import draw_latents, save_latents
+from tf_inversion.models import ModelBundle
 from tf_inversion.networks.inverter import Inverter
 
 
@@ -92,11 +95,15 @@ def test_more_starts_than_are_screened(generator, made):
     assert begin.shape == (3, 1100, 2)
 
 
-def test_encoder_is_the_inverter_in_batches(made):
-    inverter = Inverter(latent_dim=2, width=2, num_samples=1024)
-    begin = initializers.encoder(made[1], inverter, batch_size=2)
-    assert begin.shape == (3, 2)
-    np.testing.assert_allclose(begin, inverter.encode(tf.constant(made[1])), atol=1e-5)
+def test_starts_of_an_inverter_are_followed_by_screened_ones(generator, made):
+    models = ModelBundle(generator, Inverter(latent_dim=2, width=2, num_samples=1024))
+    settings, clips = InversionSettings(method="hybrid", starts=3, batch_size=2), made[1]
+    begin = initializers.starts(plan(settings), clips, np.array([0, 2]), models, settings)
+    assert begin.shape == (2, 3, 2)
+    chosen = clips[[0, 2]]
+    np.testing.assert_allclose(begin[:, 0], models.inverter.encode(tf.constant(chosen)), atol=1e-5)
+    screened = initializers.screened(chosen, generator, 2, seed=0, batch_size=2)
+    np.testing.assert_array_equal(begin[:, 1:], screened)
 
 
 def test_file(made, tmp_path):
@@ -130,5 +137,3 @@ def test_files_that_hold_no_latents_are_named(tmp_path):
         with pytest.raises(errors.InvalidArgumentError, match="not a latents file") as caught:
             initializers.file(path, 3, 2)
         assert str(path) in str(caught.value)
-    with pytest.raises(errors.InvalidArgumentError, match="init_file: is missing"):
-        initializers.file(None, 3, 2)

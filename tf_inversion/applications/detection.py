@@ -24,7 +24,7 @@ from tf_inversion.applications.probe import train_probe
 from tf_inversion.evaluation.metrics import PERFECT_DB
 from tf_inversion.evaluation.tables import layout
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion.methods import invert, without_warnings
+from tf_inversion.inversion.invert import invert, without_warnings
 from tf_inversion.networks.inverter import Inverter
 
 Detector = Callable[[np.ndarray], np.ndarray]

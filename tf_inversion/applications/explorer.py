@@ -25,7 +25,8 @@ from tf_inversion.evaluation.columns import MAIN, pick
 from tf_inversion.evaluation.evaluation import clip_metrics
 from tf_inversion.evaluation.metrics import judge_probabilities
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion import methods
+from tf_inversion.inversion.invert import invert
+from tf_inversion.inversion.methods import METHODS
 from tf_inversion.inversion.solvers.gauss_newton import jacobian
 from tf_inversion.models import ModelBundle
 from tf_inversion.priors import Prior
@@ -133,18 +134,16 @@ def search(
     def told(status: str) -> str:
         return f"{method}: {status}, {time.perf_counter() - began:.1f} s"
 
-    chosen = methods.METHODS[method]
+    chosen = METHODS[method]
     if chosen.init == "encoder" and chosen.refine != "none":
         (start,) = models.inverter.encode(audio[None]).numpy()
         yield Found(start, told("starting from the encoder's answer"), done=False)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(
-            methods.invert,
+            invert,
             audio,
-            models.generator,
+            models,
             method,
-            inverter=models.inverter,
-            classifier=models.classifier,
             starts=1 if method == "hybrid" else None,  # whoever watches can go on from the answer
             max_iterations=max_iterations,
             watch=watch,
@@ -157,8 +156,8 @@ def search(
                 if count == 1 or rounds.empty():  # whoever looks is slower than the search
                     yield Found(latents, told(f"searching, round {count}"), done=False)
             result = answer.result()
-            steps = f" after {result.steps[0]} iterations" if result.steps[0] else ""
-            yield Found(result.latents[0], told(f"{result.status[0]}{steps}"))
+            spent = f" after {result.iterations[0]} iterations" if result.iterations[0] else ""
+            yield Found(result.latents[0], told(f"{result.status[0]}{spent}"))
         except _StoppedError:
             yield Found(last, told(f"stopped after round {count}"))
         finally:

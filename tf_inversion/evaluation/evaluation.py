@@ -20,7 +20,7 @@ from tf_inversion.batching import in_batches
 from tf_inversion.evaluation import columns, metrics
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion.methods import without_warnings
+from tf_inversion.inversion.invert import without_warnings
 from tf_inversion.inversion.result import InversionResult
 
 _logger = logging.getLogger(__name__)
@@ -223,7 +223,7 @@ def _search_columns(result: InversionResult) -> dict[str, np.ndarray | None]:
     return {
         "objective": result.objective,
         "status": result.status,
-        "iterations": result.steps,
+        "iterations": result.iterations,
         "evaluations": result.evaluations,
         "seconds": result.clip_seconds,
         **(result.adjustments or {}),

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
+from tf_inversion.audio.clips import SILENCE
 from tf_inversion.audio.mel import log_mels
 from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion.compiled import kept
+from tf_inversion.inversion.methods import Method
+from tf_inversion.inversion.settings import InversionSettings
+from tf_inversion.models import ModelBundle
 from tf_inversion.networks.inverter import Inverter
 
-INITIALIZERS = ("encoder", "random", "screened", "zero", "file")
 _SCREENED_FROM = 1024  # random latents, the same for all clips
+_QUIET = 4  # so many times under the peak of its training, a clip is too quiet for an inverter
+_log = logging.getLogger(__name__)
 
 
-def encoder(audio: np.ndarray, inverter: Inverter, batch_size: int) -> np.ndarray:
-    """Returns the inverter's answer for clips [n, num_samples]: float32 [n, latent_dim]."""
-    return in_batches(inverter.encode, audio, batch_size=batch_size)
+def starts(
+    method: Method, audio: np.ndarray, rows: np.ndarray, models: ModelBundle, settings: InversionSettings
+) -> np.ndarray:
+    """Returns starts for some of all clips, those most likely first: float32 [m, method.starts, latent_dim].
+
+    Args:
+      method: where to start, and how often; from the second start on, at screened latents unless at random.
+      audio: all clips [n, num_samples].
+      rows: int [m], those that are inverted.
+      models: the generator, with an inverter if that is where to start.
+      settings: seed, batch size and latents file.
+    """
+    generator, count, clips = models.generator, method.starts, audio[rows]
+    batches = {"seed": settings.seed, "batch_size": settings.batch_size}
+    if method.init == "random":
+        return random(len(rows), count, generator, settings.seed)
+    if method.init == "screened":
+        return screened(clips, generator, count, **batches)
+    if method.init == "zero":
+        first = np.zeros((len(rows), generator.latent_dim), np.float32)
+    elif method.init == "file":
+        first = file(settings.init_file, len(audio), generator.latent_dim)[rows]
+    else:
+        first = in_batches(models.inverter.encode, clips, batch_size=settings.batch_size)
+    if count == 1:
+        return first[:, None]
+    return np.concatenate([first[:, None], screened(clips, generator, count - 1, **batches)], 1)
 
 
 def random(n: int, count: int, generator: Generator, seed: int) -> np.ndarray:
@@ -57,8 +87,6 @@ def file(path: str | os.PathLike, n: int, latent_dim: int) -> np.ndarray:
     Raises:
       InvalidArgumentError: if there is none, if it is no such file, or its shape is another.
     """
-    if path is None:
-        raise errors.InvalidArgumentError("init_file: is missing; name the latents file to start at")
     try:
         with np.load(path, allow_pickle=False) as archive:
             read = archive["latents"].astype(np.float32)
@@ -69,3 +97,17 @@ def file(path: str | os.PathLike, n: int, latent_dim: int) -> np.ndarray:
             f"{path}: latents of shape {read.shape}; needed are ({n}, {latent_dim})"
         )
     return read
+
+
+def warn_of_quiet(names: Sequence[str], audio: np.ndarray, inverter: Inverter) -> None:
+    """Warns of clips [n, num_samples] far quieter than those of the inverter's training."""
+    levels = np.abs(audio).max(1)
+    quiet = [name for name, level in zip(names, levels) if SILENCE < level < inverter.peak / _QUIET]
+    if quiet:
+        _log.warning(
+            "%d clip(s) far quieter than those of the inverter's training will come out wrong; raise them "
+            "to peak=%.2g: %s",
+            len(quiet),
+            inverter.peak,
+            ", ".join(quiet),
+        )

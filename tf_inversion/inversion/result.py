@@ -18,10 +18,10 @@ class InversionResult:
       latents: float32 [n, latent_dim]; rows of NaN for clips that could not be inverted.
       audio: float32 [n, num_samples], the reconstructions: generator(latents), adjusted if asked.
       objective: float32 [n], value of the last stage's objective at `latents`.
-      steps: int32 [n], iterations of the refinement (0 without one).
+      iterations: int32 [n], of the solver (0 without one).
       evaluations: int32 [n], forward passes of the generator that were spent on the clip.
-      status: n words of `STATUSES`: whether the refinement converged, ran out of iterations or could
-        not go on; "encoded" without a refinement; "not finite" for a clip that holds NaN, infinity or
+      status: n words of `STATUSES`: whether the solver converged, ran out of iterations or could not go
+        on; "encoded" without one; "not finite" for a clip that holds NaN, infinity or
         more than `audio.files.LOUDEST`.
       latent_std: float32 [n, latent_dim], how far each component may be off (one standard deviation), given
         what the clip and the prior tell; None if nobody asked.
@@ -35,7 +35,7 @@ class InversionResult:
     latents: np.ndarray
     audio: np.ndarray
     objective: np.ndarray
-    steps: np.ndarray
+    iterations: np.ndarray
     evaluations: np.ndarray
     status: np.ndarray
     clip_seconds: np.ndarray
@@ -46,7 +46,7 @@ class InversionResult:
 
     @property
     def converged(self) -> np.ndarray:
-        """Bool [n]: the refinement met its tolerance; without one, the clip was encoded."""
+        """Bool [n]: the solver met its tolerance; without one, the clip was encoded."""
         return np.isin(self.status, ("converged", "encoded"))
 
     @property

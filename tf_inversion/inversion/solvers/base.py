@@ -35,8 +35,8 @@ class Solver(abc.ABC):
       goal_db: an item whose error is down to this has converged.
       solved_db: an item whose error is down to this needs no other start.
       solved_outside_db: the same where its latents are out of the prior's range.
-      restarts_when_near: whether an item that is near its goal, but ran out of iterations, gets another
-        start; no where the last steps take long but lead there.
+      least_squares: whether it takes sums of squares only, which it solves in few iterations: then an item
+        that came near its goal and ran out of them gets another start.
       max_batch_size: so many items at the most are in memory at once.
     """
 
@@ -44,7 +44,7 @@ class Solver(abc.ABC):
     goal_db = -80.0
     solved_db = -40.0
     solved_outside_db = -40.0
-    restarts_when_near = False
+    least_squares = False
     max_batch_size: int | None = None
 
     def __init__(self, objective: Objective):

@@ -74,7 +74,7 @@ class GaussNewton(Solver):
     goal_db = -120.0
     solved_db = -60.0
     solved_outside_db = -100.0  # only that tells that latents which the prior never draws are right
-    restarts_when_near = True
+    least_squares = True
     max_batch_size = 8  # Jacobians in memory, of 6.5 MB each, and as much again for its product
 
     def __init__(self, objective, steps: int = _STEPS, damping: float = DAMPING):

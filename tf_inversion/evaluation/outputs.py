@@ -1,0 +1,51 @@
+"""The files that an inversion leaves in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from tf_inversion.audio.files import write_audio
+from tf_inversion.evaluation import columns
+from tf_inversion.evaluation.evaluation import Evaluation
+from tf_inversion.evaluation.report import Section, write_report
+from tf_inversion.evaluation.tables import TRACE, trace_rows, write_csv
+from tf_inversion.latents import remove_earlier, save_latents
+
+
+def write_inversion(
+    folder: Path,
+    evaluation: Evaluation,
+    provenance: Mapping[str, str],
+    *,
+    trace: bool = False,
+    report: bool = True,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> list[str]:
+    """Writes latents, reconstructions and metrics, and removes those of an earlier run in the folder.
+
+    Args:
+      folder: to write to, made if absent.
+      evaluation: of clips with names; its last method is the inversion, others stand in the report only.
+      provenance: how to make it again, for the report.
+      trace: write trace.csv, the objective after each round of the solver.
+      report: write report.html, and more pages for many clips.
+      progress: wraps the loop over the pages of the report.
+
+    Returns:
+      The names of what was written.
+    """
+    clips, (*_, (method, result)) = evaluation.clips, evaluation.results.items()
+    latents, reconstructions = folder / "latents.npz", folder / "reconstructions"
+    for name, audio in zip(clips.names, result.audio):
+        write_audio(reconstructions / f"{name}.wav", audio, clips.sample_rate)
+    remove_earlier(latents, reconstructions, clips.names)
+    save_latents(latents, result.latents, clips.names, result.latent_std, clips.paths)
+    write_csv(folder / "metrics.csv", columns.rows(evaluation.per_clip[method]))
+    if trace:
+        write_csv(folder / "trace.csv", trace_rows(clips.names, result), TRACE)
+    else:
+        (folder / "trace.csv").unlink(missing_ok=True)
+    sections = [Section(f"Clips: {len(clips.names)}", evaluation, len(clips.names))] if report else []
+    pages = write_report(folder, sections, provenance, progress)
+    return ["reconstructions/", "latents.npz", "metrics.csv", *(page.name for page in pages[:1])]

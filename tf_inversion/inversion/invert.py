@@ -1,0 +1,228 @@
+"""Recovers the latent vectors of audio clips under a frozen generator."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from tf_inversion import errors
+from tf_inversion.audio import files
+from tf_inversion.audio.clips import load_clips
+from tf_inversion.batching import in_batches
+from tf_inversion.generators.adjusted import Adjusted
+from tf_inversion.generators.base import Generator
+from tf_inversion.inversion import batch, initializers
+from tf_inversion.inversion.auto import AutoSearch
+from tf_inversion.inversion.auto import programs as auto_programs
+from tf_inversion.inversion.compiled import kept
+from tf_inversion.inversion.methods import Method, plan
+from tf_inversion.inversion.result import InversionResult
+from tf_inversion.inversion.search import NEAR_DB, Search, program
+from tf_inversion.inversion.settings import InversionSettings
+from tf_inversion.inversion.solvers import solver_class
+from tf_inversion.inversion.uncertainty import standard_deviation
+from tf_inversion.models import ModelBundle
+
+_log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keeps `invert` from warning, where clips run out of iterations as a matter of course."""
+    level = _log.level
+    _log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        _log.setLevel(level)
+
+
+def invert(
+    audio,
+    models: ModelBundle | Generator | None = None,
+    settings: InversionSettings | str | None = None,
+    *,
+    progress: Callable[[Iterable], Iterable] = iter,
+    watch: Callable[[np.ndarray], object] | None = None,
+    **overrides,
+) -> InversionResult:
+    """Recovers the latent vectors of audio clips under a frozen generator.
+
+    Args:
+      audio: clips [n, num_samples] or one [num_samples], floats in [-1, 1] or integers of 8, 16 or 32 bits;
+        or the path of an audio file; or any iterable of clips or of paths.
+      models: the generator, with what else a method needs; by default the pretrained ones. To a generator
+        alone the pretrained inverter is added where the method starts with it, if it fits; least_squares
+        then starts at screened latents.
+      settings: how to invert, or the name of a method.
+      progress: wraps an iteration over the hundredths of the work, for instance `tqdm.tqdm`, which tells how
+        long it may yet take at the most; and one over the batches of error bars.
+      watch: shown after each round of the solver the latents [b, latent_dim] of the clips at work,
+        adjustments behind them. What it raises ends the inversion.
+      **overrides: fields of `InversionSettings` by name. An objective may be a mapping of weights.
+
+    Raises:
+      InvalidArgumentError: for settings that do not go together, models that do not fit, or clips of a
+        wrong shape or type.
+      AudioFileError: for a path that can't be read.
+    """
+    if not isinstance(settings, InversionSettings):
+        settings = InversionSettings(method=settings) if settings else InversionSettings()
+    settings = dataclasses.replace(settings, **overrides)
+    models = ModelBundle.of(models)
+    method = plan(settings, has_inverter=models.inverter is not None)
+    clips, names = _clips(audio, models.generator)
+    if method.init == "encoder":
+        models = models.with_inverter()
+    adjust = tuple(dict.fromkeys(settings.adjust))
+    generator = kept(models.generator, Adjusted, adjust) if adjust else models.generator
+    outcome = batch.Outcome.at(np.full((len(clips), generator.latent_dim), np.nan, np.float32))
+    rows = np.flatnonzero((np.abs(clips) <= files.LOUDEST).all(1))
+    if len(rows) < len(clips):
+        text = "%d clip(s) hold NaN, infinity or more than %g: not inverted"
+        _log.warning(text, len(clips) - len(rows), files.LOUDEST)
+    bar = _Bar(progress, len(rows))
+
+    def told(worked, shares, latents):
+        bar.update(worked, shares)
+        if watch:
+            watch(latents)
+
+    if len(rows):
+        began = time.perf_counter()
+        start = initializers.starts(method, clips, rows, models, settings)
+        seconds = (time.perf_counter() - began) / len(rows)
+        start = np.pad(start, [(0, 0), (0, 0), (0, len(adjust))])  # nothing adjusted
+        if method.objective == "auto" and method.refine != "none":
+            kind, programs = AutoSearch, auto_programs(method, generator, models.classifier)
+        else:
+            objective = "synthesized" if method.objective == "auto" else method.objective
+            kind, programs = Search, [program(method, generator, models.classifier, objective)]
+        search = kind(clips[rows], models.generator, method, settings, programs, told)
+        found = search.run(start)
+        outcome = outcome.updated(rows, found._replace(seconds=found.seconds + seconds))
+    bar.close()
+    result = _result(outcome, clips, rows, generator, method, settings, progress)
+    return dataclasses.replace(result, names=names)
+
+
+class _Bar:
+    """Takes the shares of clips' searches that are done for steps of an iteration over hundredths."""
+
+    def __init__(self, progress: Callable[[Iterable], Iterable], num_clips: int):
+        self._shares, self._shown, self._loop = np.zeros(num_clips), 0, iter(progress(range(100)))
+
+    def update(self, rows: np.ndarray, shares: np.ndarray) -> None:
+        self._shares[rows] = np.maximum(self._shares[rows], shares)
+        done = int(100 * self._shares.mean() + 1e-6)
+        list(itertools.islice(self._loop, done - self._shown))
+        self._shown = done
+
+    def close(self) -> None:
+        list(self._loop)
+
+
+def _clips(audio, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
+    """Returns clips float32 [n, num_samples] and their names, if they were paths."""
+    if generator.num_channels != 1:
+        raise errors.InvalidArgumentError(
+            f"generator: it makes {generator.num_channels} channels; only mono ones can be inverted"
+        )
+    if isinstance(audio, (str, os.PathLike)):
+        audio = [audio]
+    if not hasattr(audio, "__array__"):
+        try:
+            audio = list(audio)
+        except TypeError:
+            raise errors.InvalidArgumentError(f"audio: {audio!r} is neither clips nor paths") from None
+        if audio and all(isinstance(path, (str, os.PathLike)) for path in audio):
+            loaded = load_clips(audio, generator.num_samples, generator.sample_rate)
+            if loaded.report.unreadable:
+                raise errors.AudioFileError("; ".join(loaded.report.unreadable.values()))
+            return loaded.audio, loaded.names
+    try:
+        clips = np.asarray(audio)
+    except ValueError:
+        raise errors.InvalidArgumentError("audio: its clips are not of one length") from None
+    clips = (
+        np.atleast_2d(_as_float(clips)) if clips.size else np.zeros((0, generator.num_samples), np.float32)
+    )
+    if clips.ndim != 2 or clips.shape[1] != generator.num_samples:
+        raise errors.InvalidArgumentError(
+            f"audio: shape {clips.shape}; the generator makes clips of {generator.num_samples} samples, "
+            f"so give [n, {generator.num_samples}] or [{generator.num_samples}]"
+        )
+    return clips, None
+
+
+def _as_float(samples: np.ndarray) -> np.ndarray:
+    """Returns samples as float32, integers by the full scale of their type: as WAV files hold them."""
+    kind, bits = samples.dtype.kind, 8 * samples.dtype.itemsize
+    if kind == "f":
+        return samples.astype(np.float32)
+    if kind == "i" and bits <= 32:
+        return (samples / 2.0 ** (bits - 1)).astype(np.float32)
+    if kind == "u" and bits == 8:
+        return ((samples - 128.0) / 128.0).astype(np.float32)
+    raise errors.InvalidArgumentError(
+        f"audio: of type {samples.dtype}; give floats in [-1, 1] or integers of 8, 16 or 32 bits"
+    )
+
+
+def _result(
+    outcome: batch.Outcome,
+    clips: np.ndarray,
+    rows: np.ndarray,
+    generator: Generator,
+    method: Method,
+    settings: InversionSettings,
+    progress: Callable[[Iterable], Iterable],
+) -> InversionResult:
+    """Returns the outcome for all clips, of which `rows` were inverted, and warns of what went wrong."""
+    status = np.full(len(clips), "not finite")
+    status[rows] = np.array(["failed", "converged", "failed", "ran out"])[outcome.status[rows]]
+    if method.refine == "none":
+        status[rows] = "encoded"
+    for word, what in (
+        ("failed", "failed: the search met no number, or no way on"),
+        ("ran out", "ran out of iterations"),
+    ):
+        if count := np.sum(status == word):
+            _log.warning("%d of %d clips %s", count, len(clips), what)
+    far = np.sum(outcome.error_db > NEAR_DB)
+    if far and method.objective == "synthesized" and solver_class(method.refine).least_squares:
+        _log.warning(
+            "%d of %d clips stay unexplained (over %d dB): no sound of this generator; methods hybrid and, "
+            "without an inverter, gradient keep more of what they say",
+            far,
+            len(clips),
+            NEAR_DB,
+        )
+    latents, latent_std, adjustments = outcome.latents, None, None
+    if settings.error_bars:
+        latent_std, known = np.full_like(latents, np.nan), np.isfinite(latents).all(1)
+        if known.any():
+            latent_std[known] = standard_deviation(generator, clips[known], latents[known], progress)
+    audio = in_batches(generator, latents, batch_size=settings.batch_size)
+    if isinstance(generator, Adjusted):
+        latents, adjustments = generator.split(latents)
+        latent_std = latent_std if latent_std is None else latent_std[:, : latents.shape[1]]
+    return InversionResult(
+        latents=latents,
+        audio=audio,
+        objective=outcome.objective,
+        iterations=outcome.iterations,
+        evaluations=outcome.evaluations,
+        status=status,
+        clip_seconds=outcome.seconds,
+        latent_std=latent_std,
+        adjustments=adjustments,
+        trace=[np.reshape(points, [-1, 2]) for points in outcome.trace],
+    )

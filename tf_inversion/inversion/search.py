@@ -1,0 +1,152 @@
+"""The search for the latents of clips: stages that follow one another, and further starts.
+
+A further start is for a clip that those so far have not solved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_inversion import losses
+from tf_inversion.generators.base import Generator
+from tf_inversion.inversion import batch, solvers
+from tf_inversion.inversion.methods import Method
+from tf_inversion.inversion.settings import InversionSettings
+
+#: A relative error of at most this says that the generator can make the clip: the search is near.
+NEAR_DB = -10.0
+_AGREED = 0.02  # the share of its objective by which another start changes next to nothing
+_SLACK = 0.05  # by which latents may leave the prior's range and still count as drawn from it
+
+
+class Stage(NamedTuple):
+    """A solver, with its objective, and how many iterations it may take.
+
+    They are the part from `begin` to `end` of all that a start may take; for the progress.
+    """
+
+    solver: solvers.Solver
+    maxiter: int
+    begin: float = 0.0
+    end: float = 1.0
+
+
+@dataclasses.dataclass
+class Search:
+    """A search for the latents of n clips.
+
+    Attributes:
+      audio: float32 [n, ..., num_samples].
+      generator: whose prior the latents come from; adjustments may follow them.
+      method: with how many starts, and how little of a gain ends a search.
+      settings: batch size and seed.
+      programs: lists of stages, each of which starts where the one before it ended.
+      told: called after each round with the clips [m] that were at work, which share of its search each of
+        them has behind it, and the latents that they are at [m, latent_dim].
+      choice: int [n], which program a clip gets.
+    """
+
+    audio: np.ndarray
+    generator: Generator
+    method: Method
+    settings: InversionSettings
+    programs: list[list[Stage]]
+    told: Callable[[np.ndarray, np.ndarray, np.ndarray], object]
+    choice: np.ndarray = dataclasses.field(init=False)
+
+    def __post_init__(self):
+        self.choice = np.zeros(len(self.audio), int)
+
+    def run(self, starts: np.ndarray) -> batch.Outcome:
+        """Returns the best outcome of starts [n, num_starts, d].
+
+        A clip gets another one until it is solved, or two starts agree on what is left, unless that is
+        much of the waveform: then both may be wrong. Nor does a clip get one that came near and ran out of
+        iterations, if the solver takes long to the end.
+        """
+        best = self.first(starts[:, 0])
+        todo = np.arange(len(starts))
+        if not self._solver.least_squares:
+            todo = todo[~((best.error_db <= NEAR_DB) & (best.status == batch.RAN_OUT))]
+        for attempt in range(1, starts.shape[1]):
+            todo = todo[~self._solved(best, todo)]
+            # A best so far that left the prior's range gets another try from its border.
+            inside = self._projected(best.latents[todo])
+            left = (inside != best.latents[todo]).any(1)
+            if left.any():
+                again = self.descend(todo[left], inside[left])
+                best = best.updated(
+                    todo[left], again, batch.lower(again.objective, best.objective[todo[left]])
+                )
+                todo = todo[~self._solved(best, todo)]
+            if not len(todo):
+                break
+            before, error_db = best.objective[todo], best.error_db[todo]
+            new = self.descend(todo, starts[todo, attempt], attempt)
+            best = best.updated(todo, new, batch.lower(new.objective, before))
+            agreed = np.abs(new.objective - before) <= _AGREED * before
+            far = (error_db > NEAR_DB) & (error_db < np.inf)
+            todo = todo[~agreed | far]
+        return best
+
+    def first(self, start: np.ndarray) -> batch.Outcome:
+        """Takes all clips from their first starts [n, d]."""
+        return self.descend(np.arange(len(start)), start)
+
+    def descend(self, rows: np.ndarray, start: np.ndarray, attempt: int = 0) -> batch.Outcome:
+        """Takes clips [m] from starts [m, d] through their programs."""
+        outcome = batch.Outcome.at(start)
+        for number, stages in enumerate(self.programs):
+            part = np.flatnonzero(self.choice[rows] == number)
+            for stage in stages if len(part) else ():
+                new = self.minimize(stage, rows[part], outcome.latents[part], attempt)
+                outcome = outcome.updated(part, new)
+        return outcome
+
+    def minimize(self, stage: Stage, rows: np.ndarray, start: np.ndarray, attempt: int = 0) -> batch.Outcome:
+        """Takes clips [m] from starts [m, d] through one stage."""
+        solver = stage.solver
+
+        def on_round(worked, state):
+            done = state.status[worked] != batch.RUNNING
+            share = np.where(done, 1, state.iterations[worked] / stage.maxiter)
+            share = (attempt + stage.begin + (stage.end - stage.begin) * share) / self.method.starts
+            solved = done & (solver.error_db(state.value[worked]) <= solver.solved_db)
+            self.told(rows[worked], np.where(solved, 1, share), state.z[worked])
+
+        options = solver.options(
+            stage.maxiter, self.method.tolerance, restart=attempt > 0, seed=self.settings.seed
+        )
+        return solver.run(self.audio[rows], start, options, self.settings.batch_size, on_round)
+
+    @property
+    def _solver(self) -> solvers.Solver:
+        return self.programs[0][-1].solver
+
+    def _solved(self, outcome: batch.Outcome, rows: np.ndarray) -> np.ndarray:
+        drawn = outcome.latents[rows, : self.generator.latent_dim]
+        inside = self.generator.prior.contains(drawn, _SLACK)
+        solver = self._solver
+        return outcome.error_db[rows] <= np.where(inside, solver.solved_db, solver.solved_outside_db)
+
+    def _projected(self, latents: np.ndarray) -> np.ndarray:
+        drawn, adjustments = np.split(latents, [self.generator.latent_dim], 1)
+        return np.concatenate([self.generator.prior.project(drawn), adjustments], 1)
+
+
+def program(method: Method, generator: Generator, classifier, objective: str) -> list[Stage]:
+    """Returns the stages of an objective, in the language of `losses.stages`, for a method's solver."""
+    stages = [
+        (
+            solvers.make(generator, method.refine, weights, classifier, **method.options),
+            maxiter or method.iterations_for(weights),
+        )
+        for weights, maxiter in losses.stages(objective)
+    ]
+    ends = np.cumsum([0, *(maxiter for _, maxiter in stages)])
+    ends = ends / max(ends[-1], 1)
+    return [Stage(*stage, *span) for stage, span in zip(stages, zip(ends, ends[1:]))]
