@@ -1,13 +1,16 @@
 """The exported model where this package is not, against the models that it was made of."""
 
+import concurrent.futures
 import hashlib
 import json
+import re
 import resource
 import shutil
 import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,6 +238,55 @@ def test_a_clients_request(loaded, models, clips):
     response = served(loaded, predict_pb2.PredictRequest.FromString(request.SerializeToString()))
     for name, expected in reconstructed(clips[:2], models).items():
         np.testing.assert_allclose(tf.make_ndarray(response.outputs[name]), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def documented():
+    """The Python programs of docs/serving.md, as printed: of a client by gRPC, and without a server."""
+    document = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    by_grpc, without_server = re.findall("```python\n(.+?)```", document, re.DOTALL)
+    return {"grpc": by_grpc, "no_server": without_server}
+
+
+@pytest.fixture
+def folder_of_clip(exported, tmp_path, monkeypatch):
+    """The working directory that the documented programs expect."""
+    shutil.copy(SPEECH[3], tmp_path / "clip.wav")
+    (tmp_path / "serving").symlink_to(exported.parent.parent)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_documented_program_without_a_server(documented, folder_of_clip, models):
+    names = {}
+    exec(documented["no_server"], names)
+    expected = models.inverter.encode(load_clips([SPEECH[3]]).audio)
+    np.testing.assert_allclose(names["latents"], expected, atol=1e-4)
+
+
+def test_the_documented_client(documented, folder_of_clip, loaded, models):
+    import grpc
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+    class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
+        def Predict(self, request, context):  # noqa: N802
+            assert request.model_spec.name == "inverter"
+            return served(loaded, request)
+
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1), options=[("grpc.so_reuseport", 0)])
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(), server)
+    try:
+        server.add_insecure_port("localhost:8500")
+    except RuntimeError:
+        pytest.skip("something else listens at port 8500, which the document names")
+    server.start()
+    names = {}
+    try:
+        exec(documented["grpc"], names)
+    finally:
+        names["channel"].close()
+        server.stop(None)
+    expected = models.inverter.encode(load_clips([SPEECH[3]]).audio)
+    np.testing.assert_allclose(names["latents"], expected, atol=1e-4)
 
 
 WAV = SPEECH[0].read_bytes()

@@ -259,11 +259,16 @@ def test_the_documented_example(inverter_files, tmp_path):
     original = paths.embedded("speech") / "zero_american.wav"
     samples, rate = soundfile.read(original)
     higher = soxr.resample(samples, rate, 44100)
+    clips = {original: 1e-4, tmp_path / "stereo.wav": 5e-2}
     soundfile.write(tmp_path / "stereo.wav", np.stack([higher * 0.9, higher * 0.5], axis=1), 44100, "PCM_16")
+    for encoding in ("PCM_U8", "PCM_24", "PCM_32"):
+        clips[tmp_path / f"{encoding}.wav"] = 1e-4
+        soundfile.write(tmp_path / f"{encoding}.wav", samples, rate, encoding)
     without = "import sys, runpy; sys.modules.update(tensorflow=None, keras=None, tf_inversion=None); "
     program = without + "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    for clip, error in ((original, 1e-4), (tmp_path / "stereo.wav", 5e-2)):
+    for clip, error in clips.items():
         arguments = ["invert.py", "inverter_float32.tflite", clip, "latents.npy"]
         subprocess.run([sys.executable, "-c", program, *arguments], cwd=tmp_path, check=True, timeout=200)
-        expected = inverter.encode(load_clips([original], peak=inverter.peak).audio)
+        same = original if clip.name == "stereo.wav" else clip
+        expected = inverter.encode(load_clips([same], peak=inverter.peak).audio)
         np.testing.assert_allclose(np.load(tmp_path / "latents.npy"), expected, rtol=0, atol=error)
