@@ -268,7 +268,7 @@ def test_the_documented_client(documented, folder_of_clip, loaded, models):
     from tensorflow_serving.apis import prediction_service_pb2_grpc
 
     class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
-        def Predict(self, request, context):  # noqa: N802
+        def Predict(self, request, context):
             assert request.model_spec.name == "inverter"
             return served(loaded, request)
 

@@ -1,5 +1,8 @@
 """The one entry point: where files lie, which step counts, and every other format."""
 
+import gzip
+import zipfile
+
 import keras
 import numpy as np
 import official_wavegan
@@ -8,8 +11,12 @@ import tensorflow as tf
 
 import tf_inversion
 from tf_inversion import errors
+from tf_inversion.generators import checkpoint
 from tf_inversion.generators.loading import load_generator
+from tf_inversion.generators.official_graph import save_official
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+from tf_inversion.networks.inverter import Inverter
+from tf_inversion.networks.loading import load_inverter
 
 SMALL = WaveGANConfig(dim=1, latent_dim=4)
 Z = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
@@ -34,7 +41,8 @@ def test_newest_step_counts_unless_one_is_named(training_folder):
     newest = load_generator(training_folder / "model.ckpt-1000")(Z)
     old = load_generator(training_folder / "model.ckpt-20")(Z)
     assert np.abs(newest - old).max() > 0.1
-    for same in ("", "model.ckpt", "infer/infer.meta", "model.ckpt-1000.index", "model.ckpt-1000.meta"):
+    named = ("", "model.ckpt", "infer", "checkpoint", "infer/infer.meta")
+    for same in (*named, "model.ckpt-1000.index", "model.ckpt-1000.meta"):
         np.testing.assert_array_equal(load_generator(training_folder / same)(Z), newest)
     data = training_folder / "model.ckpt-20.data-00000-of-00001"
     np.testing.assert_array_equal(load_generator(str(data))(Z), old)
@@ -55,10 +63,13 @@ def test_folders_with_the_characters_of_patterns(flat_folder, tmp_path, monkeypa
         np.testing.assert_array_equal(load_generator(folder)(Z), expected)
 
 
-def test_saved_models_in_such_folders(flat_folder, tmp_path):
+def test_other_formats_in_such_folders(flat_folder, tmp_path):
     generator = load_generator(flat_folder)
     generator.to_model().export(tmp_path / "w[1]" / "saved*", verbose=False)
-    np.testing.assert_allclose(load_generator(tmp_path / "w[1]" / "saved*")(Z), generator(Z), atol=1e-6)
+    generator.to_model().save(tmp_path / "w[1]" / "{a}?.keras")
+    save_official(generator, tmp_path / "w[1]" / "st*r", step=3)
+    for name in ("saved*", "saved*/saved_model.pb", "{a}?.keras", "st*r", "st*r/model.ckpt"):
+        np.testing.assert_allclose(load_generator(tmp_path / "w[1]" / name)(Z), generator(Z), atol=1e-6)
 
 
 def test_sample_rate_is_the_files_unless_given(training_folder, flat_folder):
@@ -95,6 +106,39 @@ def test_damaged_checkpoint_is_refused_by_name(flat_folder, suffix, damage, orig
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("damage", ["truncated", "missing", "index"])
+def test_an_older_step_that_is_whole_is_named(tmp_path, damage):
+    older, broken, newest = (official_wavegan.write(tmp_path, SMALL, step=step) for step in (1, 2, 3))
+    for prefix in (broken, newest):
+        path = prefix.with_name(f"{prefix.name}.data-00000-of-00001")
+        contents = path.read_bytes()
+        path.write_bytes(contents[:1000] + b"wrong" + contents[1005:])
+    if damage == "truncated":
+        path.write_bytes(contents[:1000])
+    elif damage == "missing":
+        path.unlink()
+    else:
+        newest.with_name(f"{newest.name}.index").write_bytes(b"garbage")
+    with pytest.raises(errors.ModelFileError, match=rf"{newest}.* or give {older}, which is whole"):
+        load_generator(tmp_path)
+    assert load_generator(older).config == SMALL
+
+
+def test_moving_averages_are_taken(training_folder, tmp_path, caplog):
+    kernel = "G/z_project/dense/kernel"
+    prefix = training_folder / "model.ckpt-20"
+    value = checkpoint.read_variables(prefix, [kernel])[kernel]
+    averages = {f"{kernel}/ExponentialMovingAverage": 2 * value}
+    averaged = official_wavegan.write(tmp_path / "averaged", SMALL, seed=20, changed=averages)
+    doubled = official_wavegan.write(tmp_path / "doubled", SMALL, seed=20, changed={kernel: 2 * value})
+    np.testing.assert_array_equal(load_generator(averaged)(Z), load_generator(doubled)(Z))
+    assert "takes the moving averages" in caplog.text
+    caplog.clear()
+    graph = load_generator(averaged, original_graph=True)
+    np.testing.assert_allclose(graph(Z), load_generator(prefix)(Z), atol=1e-5)
+    assert "not their moving averages" in caplog.text
+
+
 @pytest.mark.parametrize("contents", [b"", b"\x00garbage\xff" * 20])
 def test_damaged_graph_is_refused_by_name(flat_folder, contents):
     (flat_folder / "infer.meta").write_bytes(contents)
@@ -115,6 +159,50 @@ def test_what_is_no_generator_is_refused(tmp_path):
             load_generator(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def _zipped(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+
+
+FOREIGN = {
+    "model.h5": (lambda path: keras.Sequential([keras.Input([4]), keras.layers.Dense(9)]).save(path), "HDF5"),
+    "gan.zip": (lambda path: _zipped(path, "gan/model.ckpt.index"), "archive; unpack it"),
+    "zip.keras": (lambda path: _zipped(path, "gan/model.ckpt.index"), "archive; unpack it"),
+    "gan.tgz": (lambda path: path.write_bytes(gzip.compress(b"tar")), "archive; unpack it"),
+    "gan.pt": (lambda path: _zipped(path, "archive/data.pkl"), "PyTorch"),
+    "old.pth": (lambda path: path.write_bytes(b"\x80\x02}q\x00."), "PyTorch"),
+    "gan.tflite": (lambda path: path.write_bytes(b"\x1c\0\0\0TFL3"), "TensorFlow Lite"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("load", [load_generator, load_inverter])
+def test_foreign_formats_are_called_what_they_are(tmp_path, name, load):
+    write, message = FOREIGN[name]
+    write(tmp_path / name)
+    with pytest.raises(errors.ModelFileError, match=rf"{name}: is .*{message}"):
+        load(tmp_path / name)
+
+
+def test_inverters_are_no_generators(tmp_path):
+    Inverter(width=1, num_samples=2048).save(tmp_path / "inverter.keras")
+    encoder = keras.Sequential([keras.Input([9]), keras.layers.Dense(4)])
+    encoder.export(tmp_path / "saved_model", verbose=False)
+    for name, message in {
+        "inverter.keras": "is of kind Inverter",
+        "saved_model": "is it an inverter",
+    }.items():
+        with pytest.raises(errors.ModelFileError, match=f"{name}: .*{message}"):
+            load_generator(tmp_path / name)
+
+
+def test_what_the_system_can_not_open_is_named(tmp_path):
+    for name in (300 * "x", 255 * "x", f"{252 * 'x'}.keras"):
+        with pytest.raises(errors.ModelFileError, match=f"{name}: can't be read"):
+            load_generator(tmp_path / name)
 
 
 def test_port_comes_back_from_keras_file_and_saved_model(training_folder, tmp_path):

@@ -18,6 +18,7 @@ def other_gan(tmp_path):
         raw = tf1.get_variable("kernel", [3, 8], use_resource=False)
         audio = tf.tanh(latent @ raw, name="gan/audio")
         tf.identity(audio[:, :4] * tf1.placeholder(tf.float32, [], name="gain"), name="gan/louder")
+        tf.cast(32767 * audio, tf.int16, name="gan/int16")
         tf.ones([2, 4], name="gan/constant")
         tf.tanh(tf1.placeholder(tf.float32, [64, 3], name="gan/fixed"), name="gan/from_fixed")
         tf.ensure_shape(audio, [64, 8], name="gan/for_64")
@@ -52,6 +53,7 @@ def test_other_gan_by_the_names_of_its_tensors(other_gan):
         ("gan/latent:0", "gan/for_64:0", "fails on a batch of one latent vector"),
         ("gan/latent:0", "gan/twice:0", "returns (2, 8)"),
         ("gan/latent:0", "gan/latent:0", "does not depend"),
+        ("gan/latent:0", "gan/int16:0", "returns audio as int16, which has no gradient"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(other_gan, latent, audio, message):

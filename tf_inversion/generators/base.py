@@ -132,7 +132,16 @@ class FunctionGenerator(Generator):
             raise errors.ModelFileError(
                 f"{source}: returns {shape}, not audio (1, num_samples) or (1, num_samples, channels)"
             )
+        if not audio.dtype.is_floating:
+            raise errors.ModelFileError(
+                f"{source}: returns audio as {audio.dtype.name}, which has no gradient; "
+                "take the tensor of floats that it is made of"
+            )
         num_channels, num_samples = sorted([1, *shape[1:]][-2:])
+        if num_samples < latents[1]:
+            raise errors.ModelFileError(
+                f"{source}: makes {num_samples} samples of {latents[1]} latents; is it an inverter?"
+            )
         # Latents are not to be rounded under mixed precision: the function has one precision.
         super().__init__(
             latent_dim=latents[1],

@@ -12,13 +12,17 @@ import glob
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors, paths
+
+#: What TensorFlow raises on files that are missing or damaged; IndexError: data cut short.
+_DAMAGE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
+_AVERAGE = "/ExponentialMovingAverage"  # what tf.train.ExponentialMovingAverage appends to a variable's name
 
 
 def find_checkpoint(path: str | os.PathLike) -> Path | None:
@@ -29,19 +33,29 @@ def find_checkpoint(path: str | os.PathLike) -> Path | None:
     a name without a step comes after all that have one.
 
     Args:
-      path: a folder, a prefix (`model.ckpt`, `model.ckpt-500`) or one of the
-        checkpoint's own files.
+      path: a folder, a prefix (`model.ckpt`, `model.ckpt-500`) or one of the files beside or inside,
+        such as `checkpoint` and `infer/infer.meta`.
     """
     path = Path(path)
-    if path.name == "infer.meta":
-        path = path.parent.parent if path.parent.name == "infer" else path.parent
+    if path.name in ("checkpoint", "infer.meta") and path.is_file():
+        path = path.parent
+    if path.name == "infer" and path.is_dir() and not list(path.glob("*.index")):
+        path = path.parent
     if path.is_dir():
         folder, wanted = path, r".+"
     else:
         folder, name = path.parent, re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", path.name)
         wanted = re.escape(name) + ("" if (folder / f"{name}.index").exists() else r"-\d+")
-    prefixes = [index.with_suffix("") for index in folder.glob("*.index") if re.fullmatch(wanted, index.stem)]
-    return max(prefixes, key=_step, default=None)
+    return max(_prefixes(folder, wanted), key=_step, default=None)
+
+
+def _prefixes(folder: Path, wanted: str) -> list[Path]:
+    """Returns the checkpoints in a folder whose names a pattern matches."""
+    return [index.with_suffix("") for index in folder.glob("*.index") if re.fullmatch(wanted, index.stem)]
+
+
+def _without_step(prefix: Path) -> str:
+    return re.sub(r"-\d+$", "", prefix.name)
 
 
 def _step(prefix: Path) -> int:
@@ -98,7 +112,7 @@ def read_shapes(prefix: Path) -> dict[str, tuple[int, ...]]:
     held = sum(map(os.path.getsize, glob.glob(f"{glob.escape(os.fspath(prefix))}.data-*")))
     if held < needed:
         raise errors.ModelFileError(
-            f"{prefix}.data-*: {held:,} bytes instead of {needed:,}; download it again"
+            f"{prefix}.data-*: {held:,} bytes instead of {needed:,}; {_way_out(prefix)}"
         )
     return shapes
 
@@ -115,6 +129,16 @@ def read_variables(prefix: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     for name, value in variables.items():
         check_values(prefix, name, value)
     return variables
+
+
+def averages(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """Returns which of the named variables have a moving average in a checkpoint, and its name there.
+
+    Args:
+      names: of variables.
+      shapes: of all that the checkpoint holds, see `read_shapes`.
+    """
+    return {name: name + _AVERAGE for name in names if name + _AVERAGE in shapes}
 
 
 def check_shape(file: Path, name: str, shape: tuple[int, ...] | None, expected: tuple[int, ...]) -> None:
@@ -138,9 +162,24 @@ def _damage_named(prefix: Path) -> Iterator[None]:
     """Turns what TensorFlow raises on a file that it can't read into one line."""
     try:
         yield
-    except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:  # IndexError: data cut short
-        reason = first_line(error)
-        raise errors.ModelFileError(f"{prefix}: missing or damaged; download it again ({reason})") from error
+    except _DAMAGE as error:
+        raise errors.ModelFileError(
+            f"{prefix}: missing or damaged; {_way_out(prefix)} ({first_line(error)})"
+        ) from error
+
+
+def _way_out(prefix: Path) -> str:
+    """Returns what to do about a damaged checkpoint: to take an older step that is whole, if there is one."""
+    steps = sorted(
+        _prefixes(prefix.parent, rf"{re.escape(_without_step(prefix))}-\d+"), key=_step, reverse=True
+    )
+    for older in (other for other in steps if _step(other) < _step(prefix)):
+        with contextlib.suppress(*_DAMAGE), paths.without_wildcards(older.parent) as folder:
+            reader = tf.train.load_checkpoint(os.fspath(folder / older.name))
+            for name in reader.get_variable_to_shape_map():
+                reader.get_tensor(name)
+            return f"download it again, or give {older}, which is whole"
+    return "download it again"
 
 
 def first_line(error: Exception) -> str:

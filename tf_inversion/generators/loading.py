@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tf_inversion import errors, paths
-from tf_inversion.generators import base, checkpoint, metagraph, official
+from tf_inversion.generators import base, checkpoint, foreign, metagraph, official
 from tf_inversion.priors import PRIORS
 
 _CLASS = re.compile(r"[\w.]+:\w+")
@@ -54,23 +54,33 @@ def load_generator(
         )
     if path is None:
         path = paths.embedded("generator")
-    if original_graph:
-        generator = metagraph.MetaGraphGenerator(
-            _checkpoint_at(Path(path)), latent_tensor=latent_tensor, audio_tensor=audio_tensor
-        )
-    elif isinstance(path, str) and _CLASS.fullmatch(path) and not Path(path).exists():
-        generator = _from_class(path)
-    elif os.fspath(path).endswith(".keras"):
-        generator = _from_keras(Path(path))
-    elif (Path(path) / "saved_model.pb").exists():
-        generator = _from_saved_model(Path(path))
-    else:
-        generator = official.load_official(_checkpoint_at(Path(path)))
+    try:
+        foreign.refuse_foreign(path)
+        if original_graph:
+            generator = metagraph.MetaGraphGenerator(
+                _checkpoint_at(Path(path)), latent_tensor=latent_tensor, audio_tensor=audio_tensor
+            )
+        elif isinstance(path, str) and _CLASS.fullmatch(path) and not Path(path).exists():
+            generator = _from_class(path)
+        else:
+            generator = _from_files(Path(path))
+    except OSError as error:
+        raise errors.ModelFileError(f"{path}: can't be read ({error.strerror or error})") from error
     if sample_rate is not None:
         generator.sample_rate = sample_rate
     if latent_prior is not None:
         generator.prior = PRIORS[latent_prior]
     return generator
+
+
+def _from_files(path: Path) -> base.Generator:
+    if path.suffix == ".keras":
+        return _from_keras(path)
+    if path.name == "saved_model.pb":
+        path = path.parent
+    if (path / "saved_model.pb").exists():
+        return _from_saved_model(path)
+    return official.load_official(_checkpoint_at(path))
 
 
 def _checkpoint_at(path: Path) -> Path:
@@ -114,8 +124,10 @@ def _from_keras(path: Path) -> base.Generator:
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     if len(layers) == 1 and isinstance(layers[0], base.Generator):
         return layers[0]
-    if len(model.inputs or ()) != 1:
-        raise errors.ModelFileError(f"{path}: expected a model with one input, the latent vectors")
+    if len(getattr(model, "inputs", None) or ()) != 1:
+        raise errors.ModelFileError(
+            f"{path}: is of kind {type(model).__name__}, not a model with one input, the latent vectors"
+        )
     latents = tf.TensorShape(model.inputs[0].shape)
     return base.FunctionGenerator(lambda z: model(z, training=False), latents, path)
 

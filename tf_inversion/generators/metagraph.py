@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import tensorflow as tf
 from tf_inversion import errors
 from tf_inversion.generators import base, checkpoint
 
+_log = logging.getLogger(__name__)
 _VARIABLES = ("VariableV2", "Variable", "VarHandleOp")
 
 
@@ -117,6 +119,10 @@ def _read_variables(prefix: Path, graph: tf.Graph, operations: list[tf.Operation
         name = names[operation.name]
         expected = tuple(dim.size for dim in operation.get_attr("shape").dim)
         checkpoint.check_shape(prefix, name, shapes.get(name), expected)
+    if checkpoint.averages(names.values(), shapes):
+        _log.warning(
+            "%s: its graph takes the weights, not their moving averages; the port takes these", prefix
+        )
     values = checkpoint.read_variables(prefix, names.values())
     return {name: values[names[name]] for name in names}
 

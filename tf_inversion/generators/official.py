@@ -9,6 +9,7 @@ tells.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from tf_inversion import errors
 from tf_inversion.generators import checkpoint, wavegan
 
+_log = logging.getLogger(__name__)
 _OF_A_LAYER = re.compile(r"G/.+/(kernel|bias|gamma|beta|moving_mean|moving_variance)")
 _KINDS = {
     keras.layers.Dense: "dense",
@@ -51,6 +53,8 @@ def load_official(prefix: Path) -> wavegan.WaveGAN:
 def read_network(prefix: Path, network: keras.Model, scope: str) -> set[str]:
     """Sets a network's weights to a checkpoint's variables and returns their names.
 
+    Where the checkpoint has a variable's moving average, that is taken.
+
     Args:
       prefix: of the checkpoint's files.
       network: its layers are named as the scopes of the checkpoint.
@@ -63,9 +67,15 @@ def read_network(prefix: Path, network: keras.Model, scope: str) -> set[str]:
     expected = network_variables(network, scope)
     for name, value in expected.items():
         checkpoint.check_shape(prefix, name, shapes.get(name), value.shape)
-    values = checkpoint.read_variables(prefix, expected)
+    averages = checkpoint.averages(expected, shapes)
+    if averages:
+        _log.warning(
+            "%s: takes the moving averages of the weights; the weights themselves load as original graph",
+            prefix,
+        )
+    values = checkpoint.read_variables(prefix, [averages.get(name, name) for name in expected])
     for layer, names in _named_layers(network, scope):
-        weights = [values[name] for name in names]
+        weights = [values[averages.get(name, name)] for name in names]
         if isinstance(layer, wavegan.PolyphaseConv1DTranspose):
             weights[0] = layer.polyphase_kernel(weights[0][0])
         layer.set_weights(weights)

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from tf_inversion import errors, paths
-from tf_inversion.generators import checkpoint
+from tf_inversion.generators import checkpoint, foreign
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.networks.score_model import ScoreModel
@@ -41,6 +41,7 @@ def _load(path: str | os.PathLike, kind: type[keras.Model]) -> keras.Model:
     path, noun = Path(path), kind.__name__.lower()
     if not path.exists():
         raise errors.ModelFileError(f"{path}: no such file; give a file that train_{noun} wrote (.keras)")
+    foreign.refuse_foreign(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # zip, HDF5, JSON and Keras errors: any of them means a bad file
