@@ -222,7 +222,8 @@ def _chunked(kind: str, file: IO[bytes], layout: _Layout, size: int) -> Containe
 
 def _chunks(file: IO[bytes], layout: _Layout, size: int) -> list[_Chunk]:
     """Goes from chunk to chunk by their claimed sizes."""
-    header, chunks, position = struct.Struct(layout.header), [], layout.start
+    header, position = struct.Struct(layout.header), layout.start
+    chunks: list[_Chunk] = []
     while len(chunks) < _MAX_CHUNKS and position < size:
         file.seek(position)
         if len(start := file.read(header.size)) < header.size:

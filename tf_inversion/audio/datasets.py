@@ -72,10 +72,10 @@ def _arrange_speech_commands(
     if absent := [word for word in words if not (folder / word).is_dir()]:
         raise errors.DatasetError(f"words: the archive has no clips of {', '.join(absent)}")
     paths_of = {os.fsencode(path.relative_to(folder)): path for path in sorted(folder.glob("*/*.wav"))}
-    for name in splits.LISTS.values():
-        if (folder / name).exists():
-            lines = (folder / name).read_bytes().splitlines(keepends=True)
-            (folder / name).write_bytes(b"".join(line for line in lines if line.strip() in paths_of))
+    for path in (folder / file for file in splits.LISTS.values()):
+        if path.exists():
+            lines = path.read_bytes().splitlines(keepends=True)
+            path.write_bytes(b"".join(line for line in lines if line.strip() in paths_of))
     found = layouts.read_folder(folder)
     listed = splits.read_list(Path(training_list), paths_of) if training_list else paths_of
     left_out = set(paths_of).difference(listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import http.client
@@ -16,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from tf_inversion import errors
 
@@ -113,15 +114,15 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern, progress: Progress =
     return number
 
 
-def _regular_files(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
+def _regular_files(archive: Path) -> Iterator[tuple[str, int, Callable[[], Any]]]:
     """Name, size and contents of each regular file, in the archive's order."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
                 if not info.is_dir():
-                    yield info.filename, info.file_size, lambda info=info: file.open(info)
+                    yield info.filename, info.file_size, functools.partial(file.open, info)
     else:
-        with tarfile.open(archive) as file:
-            for info in file:
-                if info.isreg():
-                    yield info.name, info.size, lambda info=info: file.extractfile(info)
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if member.isreg():
+                    yield member.name, member.size, functools.partial(tar.extractfile, member)

@@ -39,7 +39,7 @@ def audio_files(
       DatasetError: if a folder holds no audio files, or a glob matches nothing.
     """
     found: dict[str, None] = {}
-    for pattern in map(os.fspath, patterns):
+    for pattern in (os.fspath(pattern) for pattern in patterns):
         if os.path.isdir(pattern):
             matches = [os.path.join(pattern, name) for name in audio_below(pattern, exclude)]
         elif glob.has_magic(pattern) and not os.path.lexists(pattern):
@@ -63,16 +63,17 @@ def audio_below(root: str | os.PathLike, exclude: Collection[str | os.PathLike] 
       DatasetError: if the folder itself can't be opened.
     """
     root = Path(root)
-    found, foreign, closed, outputs = [], collections.Counter(), [], 0
+    found, closed, outputs = [], [], 0
+    foreign: collections.Counter[str] = collections.Counter()
     entered = {_identity(folder) for folder in exclude}
-    ahead, links = [root], []
+    ahead, links = [root], list[Path]()
     while ahead or links:  # links last, so that a folder goes by its own name
         folder = (ahead or links).pop()
         try:
             if (identity := _identity(folder)) in entered:
                 continue
-            with os.scandir(folder) as entries:
-                entries = sorted(entries, key=lambda entry: entry.name, reverse=True)
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
         except OSError as error:
             if folder == root:
                 raise errors.DatasetError(f"{root}: can't be opened ({error.strerror})") from error

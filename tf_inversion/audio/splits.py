@@ -84,7 +84,7 @@ def _depth_of_splits(root: Path, folders: list[list[str]]) -> int | None:
 
 def _splits_of_folders(names: list[str]) -> list[str]:
     """The split that each name of a folder means. "eval" is the test set where there is no other."""
-    found = [_SPLIT_FOLDER.fullmatch(name).lastgroup for name in names]
+    found = [str(match.lastgroup) for match in map(_SPLIT_FOLDER.fullmatch, names) if match]
     evaluation = "valid" if "test" in found else "test"
     return [evaluation if split == "eval" else split for split in found]
 
@@ -135,7 +135,7 @@ def read_list(path: Path, present: Collection[bytes]) -> list[bytes]:
 
 def _fsdd_split(name: str) -> str:
     """The data set's own test set is index 0-4 and the rest is for training, of which we hold out 5-9."""
-    index = int(FSDD_NAME.fullmatch(Path(name).stem)[3])
+    index = int(Path(name).stem.rpartition("_")[2])
     return "test" if index < 5 else "valid" if index < 10 else "train"
 
 

@@ -53,7 +53,7 @@ class Column:
     def over(self, table: ClipTable) -> float | None:
         """Returns the aggregate over all clips; None where it is not defined."""
         keys = self.of or (self.key,)
-        if any(key not in table for key in keys):
+        if self.aggregate is None or any(key not in table for key in keys):
             return None
         value = float(self.aggregate(*(table[key] for key in keys)))
         return value if math.isfinite(value) else None
@@ -62,13 +62,13 @@ class Column:
 def _mean(values: np.ndarray) -> float:
     """Mean of the values that are defined (a silent clip has no ratio to its level)."""
     values = values[~np.isnan(values)]
-    return np.mean(values) if len(values) else math.nan
+    return float(np.mean(values)) if len(values) else math.nan
 
 
 def _share_at_most(level: float) -> Callable[..., float]:
     def share(values: np.ndarray, *_) -> float:
         values = values[~np.isnan(values)]
-        return np.mean(values <= level) if len(values) else math.nan
+        return float(np.mean(values <= level)) if len(values) else math.nan
 
     return share
 
@@ -76,7 +76,7 @@ def _share_at_most(level: float) -> Callable[..., float]:
 def _share_equal(expected: np.ndarray, predicted: np.ndarray) -> float:
     """Share of the clips of a known class that are predicted to be of it."""
     known = expected != ""
-    return np.mean(predicted[known] == expected[known]) if known.any() else math.nan
+    return float(np.mean(predicted[known] == expected[known])) if known.any() else math.nan
 
 
 def _inception_score(part: int) -> Callable[[np.ndarray], float]:

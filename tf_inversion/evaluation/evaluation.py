@@ -12,6 +12,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -39,7 +40,7 @@ class Evaluation:
 
     clips: ClipSet
     results: Mapping[str, InversionResult]
-    per_clip: Mapping[str, columns.ClipTable]
+    per_clip: Mapping[str, dict[str, np.ndarray]]
     label_names: tuple[str, ...] = ()
 
     def confusion(self, method: str) -> np.ndarray | None:
@@ -158,7 +159,7 @@ def measure(
       batch_size: clips at once; bounds the memory.
       progress: wraps loops over batches.
     """
-    batches = {"batch_size": batch_size, "progress": progress}
+    batches: dict[str, Any] = {"batch_size": batch_size, "progress": progress}
     posterior = functools.partial(_posterior, clips, judge, batches)
     given = {
         "name": clips.names,
@@ -168,8 +169,10 @@ def measure(
         "predicted_digit": posterior(clips.audio)[1],
     }
     per_clip = {}
-    answers = [(name, result.audio, result.latents) for name, result in results.items()]
-    for name, audio, latents in [*(_baselines(clips, generator) if baselines else ()), *answers]:
+    answers: list[Any] = [(name, result.audio, result.latents) for name, result in results.items()]
+    if baselines and generator:
+        answers = [*_baselines(clips, generator), *answers]
+    for name, audio, latents in answers:
         probabilities, predicted = posterior(audio)
         table = {
             **given,

@@ -162,11 +162,11 @@ def _cards(shown: Sequence[tuple[Section, int]]) -> Iterator[list[dict]]:
             {
                 "version": version,
                 "sound": pages.sound(samples, rate),
-                "waveform": _envelope(*figures.mono(samples[np.newaxis]), peak),
+                "waveform": _envelope(figures.mono(samples[np.newaxis])[0], peak),
                 "image": pages.data_uri("image/png", figures.spectrogram_png(next(images))),
                 "latents": _bars(latents[version], reach) if version in latents else None,
-                "latent_dim": len(latents.get(version, ())),
-                "trace": _trace(traces.get(version, ())),
+                "latent_dim": len(latents[version]) if version in latents else 0,
+                "trace": _trace(traces.get(version, np.zeros((0, 2)))),
             }
             for version, samples in audio.items()
         ]

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ _FIGURE = {"synthesized": "the paper's Figure 2", "real": "the paper's Figure 3"
 _SUFFIXES = ("png", "svg")
 # What the paper prints, as MSE, SSIM, accuracy, inception score and its standard deviation.
 _PAPER_KEYS = ("mse", "ssim", "accuracy", "inception_score_mean", "inception_score_std")
-_PAPER = {
+_PAPER: dict[str, Any] = {
     "synthesized": {
         "reference": (None, None, None, 7.23, 0.003),
         "gradient": (0.00489, 0.9618, None, 3.96, 0.203),
@@ -49,7 +50,7 @@ _PAPER_LEGEND = (
 )
 
 #: What `Evaluation.summary` returns.
-Summary = Mapping[str, Mapping[str, object]]
+Summary = Mapping[str, Mapping[str, Any]]
 
 
 def legend() -> dict[str, str]:
@@ -63,7 +64,7 @@ def cells(kind: str, summary: Summary, paper: bool = True) -> list[list[str]]:
 
     If `paper`, the numbers that it prints stand under the row of the same method.
     """
-    lines = []
+    lines: list[tuple[str, Mapping[str, Any]]] = []
     for name, row in summary.items():
         lines.append((name, row))
         if paper and name in _PAPER[kind]:
@@ -115,8 +116,8 @@ def draw(folder: str | os.PathLike, kind: str, evaluation: Evaluation) -> list[s
         ),
         "distributions": figures.distributions(tables, f"{kind} clips, a dot each"),
     }
-    matrices = {name: evaluation.confusion(name) for name in ("reference", *results)}
-    if clips.labels is not None:
+    counted = {name: evaluation.confusion(name) for name in ("reference", *results)}
+    if matrices := {name: counts for name, counts in counted.items() if counts is not None}:
         title = f"{kind} clips, label and prediction"
         drawn["confusion"] = figures.confusion(matrices, evaluation.label_names, title)
     for name, figure in drawn.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import scipy.signal
@@ -18,7 +19,7 @@ CONFIDENT = 0.8
 
 
 #: Metric -> value, None where it is not defined; under "shares" class -> share of the clips.
-SampleMetrics = dict[str, "float | dict[str, float] | None"]
+SampleMetrics = dict[str, Any]
 
 
 def evaluate_samples(
@@ -45,7 +46,7 @@ def evaluate_samples(
     for name, audio in clips.items():
         parts = batches(audio, batch_size=batch_size, progress=progress)
         judged[name] = embed(judge, (part for (part,) in parts))
-    evaluation = {}
+    evaluation: dict[str, SampleMetrics] = {}
     for name, audio in clips.items():
         values = {
             "clips": len(audio),
@@ -98,8 +99,8 @@ def embed(judge: Classifier, parts: Iterable[np.ndarray]) -> tuple[np.ndarray, n
     Returns:
       Its last activations [n, width] and the probabilities of the classes [n, classes].
     """
-    parts = [judge.features(audio[..., : judge.num_samples], ["embedding", "logits"]) for audio in parts]
-    embeddings, logits = (np.concatenate(part) for part in zip(*parts))
+    layers = [judge.features(audio[..., : judge.num_samples], ["embedding", "logits"]) for audio in parts]
+    embeddings, logits = (np.concatenate(part) for part in zip(*layers))
     return embeddings, tf.nn.softmax(logits).numpy()
 
 

@@ -41,7 +41,7 @@ def trace_rows(names: Sequence[str], result: InversionResult) -> list[dict[str, 
     """Returns a row for each clip and each recorded iteration: the best objective of its restarts so far."""
     return [
         dict(zip(TRACE, (name, int(iteration), float(value))))
-        for name, points in zip(names, result.trace)
+        for name, points in zip(names, result.trace or ())
         for iteration, value in points
     ]
 
@@ -56,9 +56,11 @@ def write_csv(
       rows: column -> value.
       header: the columns, by default those of the first row.
     """
-    # A path that is no text comes out as the bytes that it is.
-    options = {"encoding": "utf-8", "errors": "surrogateescape"}
-    with paths.writing(path) as unfinished, unfinished.open("w", newline="", **options) as file:
+    with (
+        paths.writing(path) as unfinished,
+        # A path that is no text comes out as the bytes that it is.
+        unfinished.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.DictWriter(file, list(header or rows[0]))
         writer.writeheader()
         writer.writerows({key: "" if value != value else value for key, value in row.items()} for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -33,7 +34,9 @@ class View:
         temperature: float = 1.0,
     ):
         self.latents = latents
-        self._generator, self._classifier = generator, classifier
+        self._generator: Any = generator
+        self._generator = generator
+        self._classifier: Any = classifier
         self._audio, self._temperature = audio, temperature
 
     @functools.cached_property

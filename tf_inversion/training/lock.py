@@ -41,4 +41,4 @@ def alone_in_folder(train: _Function) -> _Function:
         finally:
             os.close(descriptor)
 
-    return alone
+    return alone  # type: ignore[return-value]
