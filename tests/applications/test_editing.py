@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tf_inversion import errors
-from tf_inversion.applications.editing import find_direction, interpolate, move
+from tf_inversion.applications.editing import find_direction, interpolate, interpolations, move, moves
 from tf_inversion.applications.probe import Probe
+from tf_inversion.applications.settings import EditSettings
+from tf_inversion.priors import PRIORS
 
 
 def test_interpolation_is_straight_and_inside():
@@ -32,3 +34,30 @@ def test_directions_by_name():
         find_direction(probes, "speaker:theo")
     with pytest.raises(errors.InvalidArgumentError, match="'' is none of one, two"):
         find_direction(probes, "digit")
+
+
+def test_edits_are_named_after_clips_and_what_was_done():
+    clips = {"a": np.zeros(2, np.float32), "b": np.full(2, 0.5, np.float32)}
+    found = interpolations(clips, ("end", np.ones(2)), 3, PRIORS["uniform"])
+    assert list(found) == [f"{name}_to_end_0{step}" for name in "ab" for step in range(3)]
+    np.testing.assert_array_equal(found["b_to_end_01"], [0.75, 0.75])
+    found = moves(clips, ("digit:3", np.array([0.6, 0.8])), [-1, 0.5], PRIORS["normal"])
+    assert list(found) == ["a_digit_3_-1", "a_digit_3_+0.5", "b_digit_3_-1", "b_digit_3_+0.5"]
+    np.testing.assert_allclose(found["b_digit_3_+0.5"], [0.8, 0.9], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"to": "a.wav", "direction": "digit:3"}, "to, direction: give one"),
+        ({"strength": ("far",)}, "strength: far"),
+        ({"strength": ("1", "1.0")}, "strength: 1,1.0; give different numbers"),
+        ({"strength": ("1", "nan")}, "strength: 1,nan"),
+        ({"strength": ("1", "2000")}, "strength: 1,2000"),
+        ({"strength": ()}, "strength: ; give"),
+        ({"steps": 1}, "steps: 1"),
+    ],
+)
+def test_settings_that_make_no_sense(given, words):
+    with pytest.raises(errors.InvalidArgumentError, match=words):
+        EditSettings(**given)

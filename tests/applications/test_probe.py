@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tf_inversion import errors
-from tf_inversion.applications.probe import Probe, assess, listen, load_probes, save_probes, train_probe
-from tf_inversion.generators.base import Generator
+from tf_inversion.applications.probe import Probe, load_probes, save_probes, train_probe
 
 
 def clusters(names, seed=0, count=60):
@@ -55,51 +53,6 @@ def test_a_digit_may_be_a_figure_unless_that_is_a_label():
 def test_one_class_is_refused():
     with pytest.raises(errors.InvalidArgumentError, match="all 3 clips are of 1"):
         train_probe(np.zeros((3, 2)), ["a"] * 3)
-
-
-def test_assessment():
-    probe = Probe(("a", "b"), np.array([[-1.0], [1.0]]), np.zeros(2))
-    train = np.array([[-3.0], [-2], [-1], [2], [3]]), np.array(["a", "a", "a", "b", "b"])
-    test = np.array([[-2.1], [2.1], [0.1], [2.9]]), np.array(["a", "b", "a", "b"])
-    assert assess(probe, train, test) == {
-        "num_train": 5,
-        "num_test": 4,
-        "accuracy": 0.75,  # 0.1 is taken for b
-        "accuracy_chance": 0.5,
-        "precision_at_1": 1.0,
-        "precision_at_5": pytest.approx((0.6 + 0.4 + 0.6 + 0.4) / 4),
-        "precision_chance": pytest.approx(0.5 * 0.6 + 0.5 * 0.4),
-    }
-
-
-class Level(Generator):
-    """Two samples at the level of the one latent."""
-
-    def __init__(self):
-        super().__init__(latent_dim=1, num_samples=2)
-
-    def call(self, z):
-        return tf.repeat(z, 2, axis=1)
-
-
-def test_listening_to_clips_in_batches():
-    def loud(audio):
-        share = np.abs(audio).mean(1)
-        return np.stack([1 - share, share], 1)
-
-    latents = np.array([[0.1], [-0.9], [0.7]], np.float32)
-    seen = []
-    heard = listen(
-        Level(),
-        latents,
-        {"level": (("soft", "loud"), loud)},
-        batch_size=2,
-        progress=lambda x: seen.extend(x) or x,
-    )
-    labels, probabilities = heard["level"]
-    assert labels.tolist() == ["soft", "loud", "loud"]
-    np.testing.assert_allclose(probabilities, [0.9, 0.9, 0.7], rtol=1e-5)
-    assert seen == [0, 2]
 
 
 def test_probes_are_kept_without_pickle(tmp_path):

@@ -87,10 +87,10 @@ def test_a_broken_file_is_reported_and_the_others_are_done(command, tiny_models,
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--to=one.npz", "--direction=digit:3", "two.npz"], "--to, --direction: give one"),
+        (["--to=one.npz", "--direction=digit:3", "two.npz"], "to, direction: give one"),
         (["--to=two.npz", "two.npz"], "--to=two.npz: 2 clips"),
-        (["--strength=far", "two.npz"], "--strength=far"),
-        (["--strength=1,1.0", "two.npz"], "--strength=1,1.0: give different numbers"),
+        (["--strength=far", "two.npz"], "strength: far"),
+        (["--strength=1,1.0", "two.npz"], "strength: 1,1.0; give different numbers"),
         (["none.npz"], "no clips"),
         (["--direction=digit:4", "two.npz"], "'4' is none of one, three"),
         (["small.npz"], "small.npz: latents of 3, but the generator has 100"),

@@ -88,7 +88,7 @@ def test_of_latents_that_were_saved(command, inverter, tones):
         (["--latents=x.npz"], "--latents: give --data_dir too"),
         (["--data_dir=clips", "--latents=x.npz"], "x.npz: not a latents file"),
         (["--data_dir=missing"], "missing: no such folder"),
-        (["--num_clips=10", "--confidence=1"], "--confidence=1: 0 of 10 drawn clips"),
+        (["--num_clips=10", "--confidence=1"], "confidence: 1; 0 of 10 drawn clips"),
     ],
 )
 def test_mistakes_end_in_one_line(command, inverter, tones, arguments, words):

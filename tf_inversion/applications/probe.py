@@ -1,4 +1,4 @@
-"""What vectors tell of their clips: word, speaker, or real and synthesized, by logistic regression.
+"""What vectors tell of their clips: class, speaker, or real and synthesized, by logistic regression.
 
 Made for latent vectors, where each class of a probe is a direction to edit along (`editing.py`);
 the features of an inverter (`features.py`) are probed in the same way.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.special import softmax
@@ -17,13 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tf_inversion import errors, paths
-from tf_inversion.applications import retrieval
 from tf_inversion.audio.layouts import DIGITS
-from tf_inversion.batching import in_batches
-from tf_inversion.generators.base import Generator
-
-#: The classes, and the function from clips float32 [b, num_samples] to their probabilities [b, classes].
-Listener = tuple[Sequence[str], Callable[[np.ndarray], np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,62 +85,6 @@ def train_probe(vectors: np.ndarray, labels: Sequence[str]) -> Probe:
     return Probe(tuple(map(str, model.classes_)), coef.astype(np.float32), intercept.astype(np.float32))
 
 
-def assess(
-    probe: Probe, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
-) -> dict[str, float]:
-    """Tells how well classes are told from vectors, by a probe and by the nearest neighbours.
-
-    Args:
-      probe: trained on `train`.
-      train: vectors [n, dim] and labels [n], among which neighbours are looked for.
-      test: the same of clips held out.
-
-    Returns:
-      num_train, num_test; accuracy, and its chance: the share of the class that is most frequent in
-      training; precision_at_1 and precision_at_5, and their chance: that of a random neighbour.
-    """
-    classes, counts = np.unique(train[1], return_counts=True)
-    shares = np.array([np.mean(test[1] == name) for name in classes])
-    return {
-        "num_train": len(train[1]),
-        "num_test": len(test[1]),
-        "accuracy": float(np.mean(probe.predict(test[0]) == test[1])),
-        "accuracy_chance": float(shares[counts.argmax()]),
-        "precision_at_1": retrieval.precision_at(1, *test, *train),
-        "precision_at_5": retrieval.precision_at(5, *test, *train),
-        "precision_chance": float(shares @ counts / len(train[1])),
-    }
-
-
-def listen(
-    generator: Generator,
-    latents: np.ndarray,
-    listeners: Mapping[str, Listener],
-    *,
-    batch_size: int = 64,
-    progress: Callable[[Iterable], Iterable] = iter,
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Labels latents by what listeners hear in the generator's clips.
-
-    Args:
-      generator: z [b, latent_dim] -> audio [b, num_samples].
-      latents: float32 [n, latent_dim].
-      listeners: under the name of what they listen for.
-      batch_size: clips at once; bounds the memory.
-      progress: wraps the loop over batches.
-
-    Returns:
-      Under each name the labels [n] and their probabilities [n].
-    """
-
-    def answer(z):
-        audio = generator(z).numpy()
-        return {name: probabilities(audio) for name, (_, probabilities) in listeners.items()}
-
-    answers = in_batches(answer, latents, batch_size=batch_size, progress=progress)
-    return {name: (np.array(listeners[name][0])[p.argmax(1)], p.max(1)) for name, p in answers.items()}
-
-
 def save_probes(path: str | os.PathLike, probes: Mapping[str, Probe]) -> None:
     """Writes probes to an .npz file: <name>_labels, <name>_coef, <name>_intercept. Nothing is pickled."""
     arrays = {}
@@ -158,7 +96,7 @@ def save_probes(path: str | os.PathLike, probes: Mapping[str, Probe]) -> None:
 
 
 def load_probes(path: str | os.PathLike | None = None) -> dict[str, Probe]:
-    """Reads the probes of a file that `train_latent_probe` wrote; by default the embedded ones.
+    """Reads the probes of a file that `train_latent_probe` wrote; by default the pretrained ones.
 
     Raises:
       ModelFileError: if there is none, or it is no such file.
