@@ -87,6 +87,11 @@ def test_sound_that_is_not_read_is_counted_and_told(tmp_path, caplog):
     assert audio_below(tmp_path) == ["a.wav", "e.caf", "f.w64"]
     (message,) = caplog.messages
     assert "2 .m4a, 1 .webm" in message
+    with pytest.raises(
+        errors.DatasetError, match=r"deep: no audio files there \(left out, .*: 1 .m4a, 1 .webm"
+    ):
+        audio_below(tmp_path / "deep")
+    assert len(caplog.messages) == 1
 
 
 @pytest.fixture
@@ -109,7 +114,7 @@ def closed():
 def test_a_folder_that_can_not_be_opened_is_told(closed, caplog):
     assert audio_below(closed) == ["a.wav", "locked.wav"]
     (message,) = caplog.messages
-    assert message == f"{closed}: 1 folders can't be opened: {closed}/closed"
+    assert message == f"{closed}: left out, 1 folder that can't be opened: {closed}/closed"
     with pytest.raises(errors.DatasetError, match=r"closed: can't be opened \(Permission denied\)"):
         audio_below(closed / "closed")
 

@@ -158,21 +158,20 @@ def _averaged(path: str | os.PathLike, file: soundfile.SoundFile, wanted: int) -
     limit = wanted if 0 <= wanted <= MAX_FRAMES else MAX_FRAMES + 1
     blocks, total, ended = [], 0, ""
     while total < limit and not ended:
-        size = min(_BLOCK, limit - total)
+        space = np.full((min(_BLOCK, limit - total), file.channels), np.nan, np.float32)
         try:
-            block = file.read(size, dtype="float32", always_2d=True)
+            block = file.read(out=space)
+            ended = "end" if len(block) < len(space) else ""
         except soundfile.LibsndfileError:
-            if not total:
+            block, ended = space[: np.isfinite(space[:, -1]).argmin()], "damage"  # what was read until there
+            if not total + len(block):
                 raise
-            ended = "damage"
-            break
         if not (np.abs(block) <= LOUDEST).all():
             raise errors.AudioFileError(
                 f"{path}: holds values that are not finite, or over {LOUDEST:g}; write it again"
             )
         blocks.append(block.mean(axis=1))
         total += len(block)
-        ended = "end" if len(block) < size else ""
     if not total:
         raise errors.AudioFileError(f"{path}: holds no audio; leave it out or record it again")
     if total > MAX_FRAMES:

@@ -60,7 +60,7 @@ def audio_below(root: str | os.PathLike, exclude: Collection[str | os.PathLike] 
     over, sound in formats that are not read and folders that can't be opened, is logged.
 
     Raises:
-      DatasetError: if the folder itself can't be opened.
+      DatasetError: if there are none, or the folder itself can't be opened.
     """
     root = Path(root)
     found, closed, outputs = [], [], 0
@@ -94,20 +94,27 @@ def audio_below(root: str | os.PathLike, exclude: Collection[str | os.PathLike] 
                 found.append((folder / entry.name).relative_to(root).as_posix())
             elif suffix in FOREIGN_SUFFIXES:
                 foreign[suffix] += 1
-    _tell(root, foreign, closed, outputs)
+    passed_over = _passed_over(foreign, closed)
+    if not found:
+        kinds = "; ".join(passed_over) or f"{', '.join(sorted(SUFFIXES))}"
+        raise errors.DatasetError(f"{root}: no audio files there ({kinds})")
+    for line in passed_over:
+        _log.warning("%s: %s", root, line)
+    if outputs:
+        _log.info("%s: %d folders of reconstructions are left out", root, outputs)
     return sorted(found)
 
 
-def _tell(root: Path, foreign: collections.Counter, closed: list[str], outputs: int) -> None:
-    """Logs what was passed over."""
+def _passed_over(foreign: collections.Counter, closed: list[str]) -> list[str]:
+    """Tells of files that are not read, and of folders."""
+    lines = []
     if foreign:
         kinds = ", ".join(f"{number} {suffix}" for suffix, number in sorted(foreign.items()))
-        _log.warning("%s: left out, of kinds that are not read: %s; convert to WAV or FLAC", root, kinds)
+        lines.append(f"left out, of kinds that are not read: {kinds}; convert to WAV or FLAC")
     if closed:
-        more = ", ..." if len(closed) > 3 else ""
-        _log.warning("%s: %d folders can't be opened: %s%s", root, len(closed), ", ".join(closed[:3]), more)
-    if outputs:
-        _log.info("%s: %d folders of reconstructions are left out", root, outputs)
+        names = ", ".join(closed[:3]) + (", ..." if len(closed) > 3 else "")
+        lines.append(f"left out, {len(closed)} folder{'s' * (len(closed) > 1)} that can't be opened: {names}")
+    return lines
 
 
 def _expand(pattern: str) -> list[str]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tf_inversion import errors
 from tf_inversion.audio import splits
-from tf_inversion.audio.folders import SUFFIXES, audio_below
+from tf_inversion.audio.folders import audio_below
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPLITS = ("train", "valid", "test", "all")
@@ -137,8 +137,6 @@ def read_folder(data_dir: str | os.PathLike) -> ClipFolder:
     if not root.is_dir():
         raise errors.DatasetError(f"{data_dir}: no such folder; give one with audio files")
     names = audio_below(root)
-    if not names:
-        raise errors.DatasetError(f"{data_dir}: no audio files in it ({', '.join(sorted(SUFFIXES))})")
     found, rule, folders = splits.find(root, names)
     paths = [str(root / name) for name in names]
     classes = _classes(names, folders)
