@@ -16,10 +16,9 @@ from absl import flags
 from tf_inversion import errors
 from tf_inversion.scripts import command, common_flags
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 
-common_flags.define("output_dir")
-FLAGS.set_default("output_dir", "saved_models/speech")
+common_flags.define(FLAGS, "output_dir", output_dir="saved_models/speech")
 
 _PEAK = 0.9
 _SAMPLE_RATE = 16000
@@ -73,7 +72,7 @@ def _spoken(word: str, voice: str):
     return samples[max(0, loud[0] - around) : loud[-1] + around]
 
 
-run = command.runner(main, __doc__)
+run = command.runner(main, __doc__, FLAGS)
 
 if __name__ == "__main__":
     run()

@@ -7,7 +7,9 @@ import pytest
 import soundfile
 
 from tf_inversion.generators.loading import load_generator
-from tf_inversion.latents import save_latents
+from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+from tf_inversion.latents import load_latents, save_latents
+from tf_inversion.priors import NormalPrior
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,19 @@ def test_pcm_16(command, tmp_path):
     assert soundfile.info(tmp_path / "out/generated/synthesized_00000.wav").subtype == "PCM_16"
 
 
+def test_stereo_of_a_normal_prior(command, tmp_path):
+    generator = WaveGAN(WaveGANConfig(dim=1, latent_dim=3, num_channels=2))
+    generator.to_model().save(tmp_path / "stereo.keras")
+    arguments = ("--generator=stereo.keras", "--latent_prior=normal", "--num=2")
+    result = command("generate_audio", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    latents, names = load_latents(tmp_path / "out/generated/latents.npz")
+    np.testing.assert_array_equal(latents, NormalPrior().sample(2, 3, seed=0))
+    for name, audio in zip(names, generator(latents).numpy()):
+        samples, _ = soundfile.read(tmp_path / f"out/generated/{name}.wav", dtype="float32")
+        np.testing.assert_allclose(samples.T, audio, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("argument", "code", "words"),
     [
@@ -74,6 +89,7 @@ def test_pcm_16(command, tmp_path):
         ("--seed=-1", 1, "--seed"),
         ("--output_dir=file/x", 1, "--output_dir"),
         ("--generator=nowhere", 1, "nowhere"),
+        ("--latent_prior=cauchy", 1, "--latent_prior"),
         ("stray", 1, "stray"),
         ("--nosuch=1", 2, "nosuch"),
     ],
