@@ -18,27 +18,28 @@ flags.DEFINE_integer("runs", 5, "Counted iterations.")
 
 
 def main(_):
-    import keras
     import tensorflow as tf
 
     import measure
     from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+    from tf_inversion.models import ModelBundle
     from tf_inversion.networks.classifier import Classifier
     from tf_inversion.networks.inverter import Inverter
-    from tf_inversion.training.inverter import InverterTrainer, Objective, latents_of_step
+    from tf_inversion.training.inverter_training import InverterTraining
+    from tf_inversion.training.settings import InverterTrainingSettings
 
     generator = WaveGAN(WaveGANConfig(dim=FLAGS.generator_dim))
     classifier = Classifier(width=FLAGS.classifier_width)
     classifier.trainable = False
     inverter = Inverter(width=FLAGS.inverter_width)
-    optimizer = keras.optimizers.Adam()
-    optimizer.build(inverter.trainable_variables)
-    trainer = InverterTrainer(inverter, generator, classifier, optimizer, Objective(), FLAGS.batch_size)
-    latents = latents_of_step(FLAGS.batch_size, generator.latent_dim, 0, 0)
+    models = ModelBundle(generator, classifier=classifier)
+    settings = InverterTrainingSettings(batch_size=FLAGS.batch_size)
+    training = InverterTraining(inverter, models, settings, (None, None), num_steps=FLAGS.runs)
+    latents = generator.prior.draw([FLAGS.batch_size, generator.latent_dim], [0, 0])
     batch = {"audio": generator(latents), "latents": latents}
 
     best = measure.matmul_gflops()
-    elapsed = measure.seconds(lambda: float(trainer.train_step(batch)["loss"]), FLAGS.runs)
+    elapsed = measure.seconds(lambda: float(training.train_step(batch)["loss"]), FLAGS.runs)
     best = max(best, measure.matmul_gflops())  # a shared machine's speed drifts
     clips = 2 * FLAGS.batch_size
     audio = tf.TensorSpec([1, inverter.num_samples])

@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.training.adversarial import LOSSES
     from tf_inversion.training.augmentation import Augmentation
 
-    train_clips, valid_clips = training_flags.find_clips("train", "valid")
+    train_clips, valid_clips = training_flags.find_clips(FLAGS, "train", "valid")
     train_clips = train_clips.repeat(_repeats())
     run = training_flags.make_run(len(train_clips), cosine=False)
     command.set_seed(FLAGS.seed)
@@ -162,7 +162,7 @@ def main(arguments: list[str]) -> None:
         settings,
         save=save if FLAGS.format == "official" else wavegan.save_keras,
     )
-    training_flags.report("generator", best, suffix="" if FLAGS.format == "official" else ".keras")
+    training_flags.report(run, "generator", best, suffix="" if FLAGS.format == "official" else ".keras")
 
 
 run = command.runner(main, __doc__)

@@ -1,4 +1,4 @@
-"""Flags that every training shares, and the run that they describe."""
+"""What the training commands share: flags, and what is told at the end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ from pathlib import Path
 
 from absl import flags
 
-from tf_inversion.scripts import common_flags
+from tf_inversion.scripts import common_flags, settings_flags
+from tf_inversion.training.settings import RunSettings, TrainingSettings
 
 FLAGS = flags.FLAGS
 
-# These say where and for how long, not what comes out: a run may be resumed with others.
-_FREE = {"output_dir", "epochs", "resume", "checkpoint_minutes", "quiet", "strategy"}
+# These say where and for how long, not what comes out: a run may be resumed with others. Data and models are
+# compared by what they hold, not by their paths.
+_FREE = {"output_dir", "epochs", "resume", "checkpoint_minutes", "quiet", "data_dir", "judge", "start_from"}
+
+
+def define_settings(
+    flag_values: flags.FlagValues, cls: type[TrainingSettings], output_dir: str, epochs: int
+) -> None:
+    """Defines the flags of a training: of its settings, its run and its data."""
+    common_flags.define(flag_values, "data_dir", "quiet", data_dir="data/fsdd")
+    settings_flags.define(RunSettings, flag_values, output_dir=output_dir, epochs=epochs)
+    settings_flags.define(cls, flag_values)
 
 
 def define(
@@ -49,25 +60,25 @@ def define_augmentation(gain_db: float, shift_seconds: float) -> None:
     flags.DEFINE_float("shift_seconds", shift_seconds, "Augmentation: starts up to this much later.", 0.0)
 
 
-def find_clips(*splits: str):
+def find_clips(flag_values: flags.FlagValues, *splits: str):
     """Returns the clips of these splits of --data_dir, after telling how many of which class each has."""
     from tf_inversion.audio.layouts import read_folder
 
-    folder = read_folder(FLAGS.data_dir)
-    if not FLAGS.quiet:
+    folder = read_folder(flag_values.data_dir)
+    if not flag_values.quiet:
         print("\n".join(folder.summary()))
     return [folder.split(split) for split in splits]
 
 
 def make_run(num_clips: int, cosine: bool):
-    """Returns the `loop.Run` of the flags.
+    """Returns the `Run` of the flags.
 
     Args:
       num_clips: real clips to train on, 0 for none.
       cosine: whether the learning rate falls along a cosine, so that `epochs` shapes the result.
     """
     from tf_inversion import errors
-    from tf_inversion.training import loop
+    from tf_inversion.training.run import Run
 
     steps = FLAGS.steps_per_epoch or num_clips // FLAGS.batch_size
     if steps < 1:
@@ -77,7 +88,7 @@ def make_run(num_clips: int, cosine: bool):
         )
     free = _FREE - {"epochs"} if cosine else _FREE
     own = FLAGS.key_flags_by_module_dict()[sys.argv[0]]
-    return loop.Run(
+    return Run(
         output_dir=common_flags.output_dir(),
         epochs=FLAGS.epochs,
         steps_per_epoch=steps,
@@ -88,13 +99,13 @@ def make_run(num_clips: int, cosine: bool):
     )
 
 
-def report(model_name: str, metrics: dict[str, float], suffix: str = ".keras") -> None:
+def report(run: RunSettings, model_name: str, metrics: dict[str, float], suffix: str = ".keras") -> None:
     """Prints the best epoch and where the weights are."""
     terms = ", ".join(
         f"{name.removeprefix('validation/')} {value:.4f}"
         for name, value in metrics.items()
         if name.startswith("validation/")
     )
-    print(f"best epoch {metrics['epoch']} of {FLAGS.epochs}, validation: {terms}")
-    print(f"weights: {Path(FLAGS.output_dir) / model_name}{suffix} (best), {model_name}_last{suffix}")
-    print(f"curves: tensorboard --logdir={Path(FLAGS.output_dir) / 'logs'}")
+    print(f"best epoch {metrics['epoch']} of {run.epochs}, validation: {terms}")
+    print(f"weights: {Path(run.output_dir) / model_name}{suffix} (best), {model_name}_last{suffix}")
+    print(f"curves: tensorboard --logdir={Path(run.output_dir) / 'logs'}")

@@ -21,9 +21,9 @@ def test_writes_both_pictures_into_the_folder(command, tmp_path):
     [
         ([], "give one folder"),
         (["empty"], "empty/history.csv: not there"),
-        (["torn"], "torn/history.csv: not the history"),
-        (["other"], "other/history.csv: not the history"),
-        (["bare"], "bare/history.csv: not the history"),
+        (["torn"], "torn/history.csv: damaged, or not the history"),
+        (["other"], "other/history.csv: damaged, or not the history"),
+        (["bare"], "bare/history.csv: damaged, or not the history"),
         (["--output_dir=torn/history.csv", "good"], "--output_dir"),
     ],
 )

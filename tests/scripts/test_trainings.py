@@ -85,7 +85,7 @@ def test_killed_and_started_again_it_goes_on(tones, tmp_path):
     assert max(int(path.stem.split("-")[1]) for path in checkpoints.glob("ckpt-*.index")) == 82
     other = subprocess.run([*program, "--width=3"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert other.returncode == 1
-    assert "--width=2, this one has --width=3" in other.stderr
+    assert "holds a run with width=2, this one has width=3" in other.stderr
 
 
 def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, tmp_path):
@@ -137,7 +137,7 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
     [
         ("--start_from=nowhere", "nowhere: no such file or folder"),
         ("--judge=nowhere", "nowhere: no such file"),
-        ("--sample_rate=8000", "judge: hears 16384 samples at 16000 Hz"),
+        ("--sample_rate=8000", "judge: takes 16384 samples at 16000 Hz"),
         ("--repeat=low", "--repeat=low: give each word once, as word:times"),
         ("--repeat=low:0", "--repeat=low:0: give each word once"),
         ("--repeat=low:1000", "--repeat=low:1000: give each word once, as word:times, up to 999 times"),
@@ -161,7 +161,7 @@ def test_wavegan_refuses_what_does_not_fit_in_one_line(command, tones, tmp_path,
         (["train_classifier", "--data_dir=nowhere"], 1, "nowhere"),
         (["train_wavegan", "--data_dir=nowhere"], 1, "nowhere"),
         (["train_wavegan", "--slice_len=20000"], 1, "slice_len"),
-        (["train_inverter", "--synthesized_only"], 1, "give --steps_per_epoch"),
+        (["train_inverter", "--synthesized_only"], 1, "steps_per_epoch: without a data set"),
         (["train_inverter", "--synthesized_only", "--steps_per_epoch=1", "--generator=no"], 1, "no"),
         (
             [
@@ -196,4 +196,4 @@ def test_settings_are_kept_beside_the_weights(command, tmp_path):
     assert result.returncode == 0, result.stderr
     settings = json.loads((tmp_path / "run/settings.json").read_text())
     assert settings["width"] == 4
-    assert settings["synthesized_only"] is True
+    assert settings["train_clips"] == "none"

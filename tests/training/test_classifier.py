@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -6,11 +8,10 @@ import tensorflow as tf
 from tf_inversion import errors
 from tf_inversion.audio import files
 from tf_inversion.audio.clips import ClipList, find_clips
-from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.loading import load_classifier
-from tf_inversion.training import loop
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.classifier import train_classifier
+from tf_inversion.training.settings import ClassifierTrainingSettings, RunSettings
 
 
 def test_augmentation_moves_and_scales_but_keeps_the_clip():
@@ -65,26 +66,50 @@ def beeps(tmp_path):
 @pytest.mark.parametrize("architecture", ["resnet18", "mel_cnn"])
 def test_learns_to_tell_tones_apart(architecture, beeps, tmp_path):
     keras.utils.set_random_seed(0)
-    train_clips = find_clips(beeps, "train")
-    classifier = Classifier(train_clips.label_names, architecture=architecture, width=4)
-    run = loop.Run(tmp_path / "run", epochs=3, steps_per_epoch=8, settings={})
-    best = train_classifier(run, classifier, train_clips, find_clips(beeps, "valid"), batch_size=8)
+    settings = ClassifierTrainingSettings(
+        architecture=architecture, width=4, batch_size=8, dropout=0.0, gain_db=0.0, shift_seconds=0.0
+    )
+    run = RunSettings(str(tmp_path / "run"), epochs=3)
+    best = train_classifier(find_clips(beeps, "train"), find_clips(beeps, "valid"), settings, run)
     assert best["validation/accuracy"] == 1.0
     assert set(load_classifier(tmp_path / "run/classifier.keras").label_names) == {"low", "high"}
+    kept = json.loads((tmp_path / "run/settings.json").read_text())
+    assert kept["architecture"] == architecture
+    assert kept["epochs"] == 3
+    assert kept["train_clips"].startswith(f"{len(find_clips(beeps, 'train'))} clips, sha256 ")
+
+
+def test_a_run_goes_on_where_the_data_lie_elsewhere_but_not_with_other_data(beeps, tmp_path):
+    settings = ClassifierTrainingSettings(architecture="mel_cnn", width=2, batch_size=8)
+    run = RunSettings(str(tmp_path / "run"), epochs=1, steps_per_epoch=1)
+
+    def train(folder):
+        return train_classifier(find_clips(folder, "train"), find_clips(folder, "valid"), settings, run)
+
+    best = train(beeps)
+    moved = beeps.rename(tmp_path / "elsewhere")
+    assert train(moved) == {**best, "epoch": 1.0}
+    (moved / "high/0.wav").rename(moved / "high/other.wav")
+    with pytest.raises(errors.TrainingError, match=r"holds a run with (train|valid)_clips=.* clips, sha256"):
+        train(moved)
 
 
 def test_needs_a_readable_clip_to_validate_with(beeps, tmp_path):
     train_clips = find_clips(beeps, "train").pick([0, 1])
     absent = ClipList(["absent.wav"], [0], train_clips.label_names)
-    run = loop.Run(tmp_path / "run", 1, 1, {})
+    settings = ClassifierTrainingSettings(width=2, batch_size=1)
     with pytest.raises(errors.DatasetError, match=r"absent\.wav: 0 of 1 readable"):
-        train_classifier(run, Classifier(train_clips.label_names, width=2), train_clips, absent, batch_size=1)
+        train_classifier(train_clips, absent, settings, RunSettings(str(tmp_path / "run")))
     assert not (tmp_path / "run").exists()
 
 
-def test_needs_labels(tmp_path):
-    unlabelled = ClipList(["a.wav"], None, None)
-    with pytest.raises(errors.DatasetError, match="needs labelled clips"):
-        train_classifier(
-            loop.Run(tmp_path, 1, 1, {}), Classifier(width=2), unlabelled, unlabelled, batch_size=1
-        )
+@pytest.mark.parametrize(("labels", "names"), [(None, []), ([0], ["hum"])])
+def test_needs_clips_of_two_classes(labels, names):
+    clips = ClipList(["a.wav"], labels, names)
+    with pytest.raises(errors.DatasetError, match="needs clips of two classes"):
+        train_classifier(clips, clips)
+
+
+def test_refuses_a_name_that_is_none():
+    with pytest.raises(errors.InvalidArgumentError, match="name: 'my model'; use letters"):
+        ClassifierTrainingSettings(name="my model")

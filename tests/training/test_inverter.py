@@ -9,28 +9,26 @@ import pytest
 import tensorflow as tf
 
 from tf_inversion import errors
-from tf_inversion.audio.clips import ClipList
+from tf_inversion.audio.clips import ClipList, find_clips
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.losses.terms import kl_divergence
+from tf_inversion.models import ModelBundle
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
-from tf_inversion.training import loop
-from tf_inversion.training.augmentation import Augmentation
-from tf_inversion.training.inverter import (
-    PAPER_WEIGHTS,
-    InverterTrainer,
-    latents_of_step,
-    start_from,
-    train_inverter,
-)
+from tf_inversion.networks.loading import load_inverter
+from tf_inversion.training.inverter import needs_classifier, start_from, train_inverter
+from tf_inversion.training.inverter_training import InverterTraining
+from tf_inversion.training.settings import InverterTrainingSettings, RunSettings
 
 TRAINER = """
-import json, os, sys
+import json
 import keras, numpy as np, tensorflow as tf
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
+from tf_inversion.models import ModelBundle
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
-from tf_inversion.training.inverter import PAPER_WEIGHTS, InverterTrainer, latents_of_step
+from tf_inversion.training.inverter_training import InverterTraining
+from tf_inversion.training.settings import InverterTrainingSettings
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -39,16 +37,13 @@ tf.config.set_logical_device_configuration(
 def losses(strategy):
     keras.utils.set_random_seed(0)
     with strategy.scope():
-        generator = WaveGAN(WaveGANConfig(dim=2))
-        classifier = Classifier(width=2)
-        classifier.trainable = False
+        models = ModelBundle(WaveGAN(WaveGANConfig(dim=2)), classifier=Classifier(width=2))
+        models.classifier.trainable = False
         inverter = Inverter(width=2)
-        optimizer = keras.optimizers.Adam(1e-3)
-        optimizer.build(inverter.trainable_variables)
-    trainer = InverterTrainer(inverter, generator, classifier, optimizer, PAPER_WEIGHTS, 8, strategy)
-    dataset = tf.data.Dataset.range(3).map(lambda step: {"latents": latents_of_step(8, 100, 0, step)})
-    return [float(trainer.train_step(batch)["loss"])
-            for batch in strategy.experimental_distribute_dataset(dataset)]
+    settings = InverterTrainingSettings(batch_size=8)
+    training = InverterTraining(inverter, models, settings, (None, None), 3, strategy)
+    batches = iter(training.batches(0))
+    return [float(training.train_step(next(batches))["loss"]) for _ in range(3)]
 
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert mirrored.num_replicas_in_sync == 2
@@ -68,44 +63,44 @@ def test_two_devices_compute_the_losses_of_one():
 
 
 @pytest.fixture(scope="module")
-def frozen():
+def models():
     """A generator and a classifier, tiny and random but real."""
     keras.utils.set_random_seed(0)
     classifier = Classifier(width=2)
     classifier.trainable = False
-    return WaveGAN(WaveGANConfig(dim=2)), classifier
+    return ModelBundle(WaveGAN(WaveGANConfig(dim=2)), classifier=classifier)
 
 
-def _trainer(frozen, weights=PAPER_WEIGHTS, freeze_batch_norm=False, temperature=1.0, **settings):
+def _training(models, weights="perceptual+latent", dtype=None, **settings):
     keras.utils.set_random_seed(1)
-    inverter = Inverter(width=4, **settings)
-    optimizer = keras.optimizers.Adam(1e-2)
-    optimizer.build(inverter.trainable_variables)
-    options = {"freeze_batch_norm": freeze_batch_norm, "temperature": temperature}
-    return inverter, InverterTrainer(inverter, *frozen, optimizer, weights, 4, **options)
+    settings = InverterTrainingSettings(loss_weights=weights, batch_size=4, learning_rate=1e-2, **settings)
+    return InverterTraining(Inverter(width=4, dtype=dtype), models, settings, (None, None), num_steps=40)
 
 
-def _batch(frozen):
-    latents = latents_of_step(4, 100, 0, 0)
-    return {"audio": frozen[0](latents_of_step(4, 100, 5, 0)), "latents": latents}
+def _latents(seed, count=4):
+    return tf.random.stateless_uniform([count, 100], [seed, 0], -1.0, 1.0)
 
 
-def test_a_step_trains_the_inverter_and_nothing_else(frozen):
-    _, trainer = _trainer(frozen, {"latent": 1.0})
-    generator, classifier = frozen
-    before = [w.numpy() for w in generator.weights + classifier.weights]
-    batch = {"latents": latents_of_step(4, 100, 0, 0)}
+def _batch(models):
+    return {"audio": models.generator(_latents(5)), "latents": _latents(0)}
+
+
+def test_a_step_trains_the_inverter_and_nothing_else(models):
+    training = _training(models, "latent")
+    weights = models.generator.weights + models.classifier.weights
+    before = [w.numpy() for w in weights]
     for _ in range(40):
-        metrics = trainer.train_step(batch)
+        metrics = training.train_step({"latents": _latents(0)})
     assert metrics["synthesized/latent"] < 0.25  # zero would score 1/3
-    for old, weight in zip(before, generator.weights + classifier.weights):
+    assert not [name for name in metrics if name.startswith("real/")]
+    for old, weight in zip(before, weights):
         np.testing.assert_array_equal(weight, old)
 
 
-def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
+def test_the_loss_is_the_weighted_sum_of_its_terms(models):
     weights = {"perceptual": 0.5, "posterior_kl": 2.0, "log_mel": 4.0, "latent": 3.0, "waveform_log": 0.1}
-    _, trainer = _trainer(frozen, weights)
-    metrics = {name: float(value) for name, value in trainer.train_step(_batch(frozen)).items()}
+    training = _training(models, "+".join(f"{weight}*{name}" for name, weight in weights.items()))
+    metrics = {name: float(value) for name, value in training.train_step(_batch(models)).items()}
     for kind, names in (("real", list(weights)[:3]), ("synthesized", weights)):
         terms = {name: metrics[f"{kind}/{name}"] for name in names}
         assert {*terms, "loss"} == {name.split("/")[1] for name in metrics if name.startswith(kind)}
@@ -115,80 +110,64 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(frozen):
     assert metrics["loss"] == pytest.approx(metrics["real/loss"] + metrics["synthesized/loss"], rel=1e-5)
 
 
-def test_the_temperature_is_the_posteriors(frozen):
-    _, trainer = _trainer(frozen, {"posterior_kl": 1.0}, temperature=3.0)
-    generator, classifier = frozen
-    audio = _batch(frozen)["audio"]
-    predicted, terms = trainer.evaluate(audio)
-    logits = [classifier(x, training=False) / 3 for x in (audio, generator(predicted))]
+def test_the_temperature_is_the_posteriors(models):
+    training = _training(models, "2*posterior_kl", posterior_temperature=3.0)
+    audio = _batch(models)["audio"]
+    predicted, terms = training.evaluate(audio)
+    logits = [models.classifier(x, training=False) / 3 for x in (audio, models.generator(predicted))]
     np.testing.assert_allclose(terms["posterior_kl"], kl_divergence(*logits), rtol=1e-4)
+    np.testing.assert_allclose(terms["loss"], 2 * 3**2 * terms["posterior_kl"], rtol=1e-5)
 
 
-def test_a_perfect_answer_costs_nothing(frozen):
-    _, trainer = _trainer(frozen, {"waveform_log": 1.0, "posterior_kl": 1.0, "log_mel": 1.0, "latent": 1.0})
-    latents = latents_of_step(4, 100, 0, 0)
-    terms = trainer._terms(frozen[0](latents), latents, latents)
+def test_a_perfect_answer_costs_nothing(models):
+    training = _training(models, "waveform_log+posterior_kl+log_mel+latent")
+    terms = training._terms(models.generator(_latents(0)), _latents(0), _latents(0))
     assert len(terms) == 5
     for term in terms.values():
         np.testing.assert_allclose(term, 0, atol=1e-9)
 
 
-def test_a_term_is_of_real_clips_unless_it_is_of_latents_or_phase(frozen):
-    _, trainer = _trainer(frozen, {"magnitude": 1.0, "real_part": 1.0})
-    metrics = trainer.train_step(_batch(frozen))
+def test_a_term_is_of_real_clips_unless_it_is_of_latents_or_phase(models):
+    metrics = _training(models, "magnitude+real_part").train_step(_batch(models))
     assert "real/magnitude" in metrics
     assert "real/real_part" not in metrics
 
 
-def test_synthesized_clips_alone_train_too(frozen):
-    _, trainer = _trainer(frozen)
-    metrics = trainer.train_step({"latents": latents_of_step(4, 100, 0, 0)})
-    assert "real/loss" not in metrics
-    assert np.isfinite(metrics["loss"])
-
-
-def test_a_frozen_batch_norm_trains_as_the_inverter_answers(frozen):
-    inverter, trainer = _trainer(frozen, freeze_batch_norm=True)
-    batch = _batch(frozen)
+def test_a_frozen_batch_norm_trains_as_the_inverter_answers(models):
+    training = _training(models, freeze_batch_norm=True, start_from="a trained one")
+    inverter, batch = training.model, _batch(models)
     statistics = [v.numpy() for v in inverter.non_trainable_variables]
     weights = [v.numpy() for v in inverter.trainable_variables]
-    loss = trainer.evaluate(batch["audio"])[1]["loss"]
-    assert float(trainer.train_step(batch)["real/loss"]) == pytest.approx(float(np.mean(loss)), rel=1e-5)
+    loss = training.evaluate(batch["audio"])[1]["loss"]
+    assert float(training.train_step(batch)["real/loss"]) == pytest.approx(float(np.mean(loss)), rel=1e-5)
     for old, value in zip(statistics, inverter.non_trainable_variables):
         np.testing.assert_array_equal(value, old)
     assert all(np.any(value != old) for old, value in zip(weights, inverter.trainable_variables))
 
 
-def test_mixed_precision_trains(frozen):
-    _, trainer = _trainer(frozen, dtype="mixed_bfloat16")
-    batch = _batch(frozen)
-    history = [float(trainer.train_step(batch)["loss"]) for _ in range(15)]
+def test_mixed_precision_trains(models):
+    training = _training(models, dtype="mixed_bfloat16")
+    batch = _batch(models)
+    history = [float(training.train_step(batch)["loss"]) for _ in range(15)]
     assert history[-1] < history[0]
 
 
-def test_latents_are_uniform_and_a_function_of_seed_and_step():
-    latents = latents_of_step(200, 100, 3, 7).numpy()
-    np.testing.assert_array_equal(latents, latents_of_step(200, 100, 3, tf.constant(7, tf.int64)))
-    assert not np.array_equal(latents, latents_of_step(200, 100, 3, 8))
-    assert -1 <= latents.min() < -0.99
-    assert 0.99 < latents.max() <= 1
-    assert latents.std() == pytest.approx(1 / np.sqrt(3), rel=0.01)
+def test_latents_are_the_priors_and_a_function_of_seed_and_step(models):
+    training = _training(models, "latent", seed=3)
+    latents = training._latents(200, 7).numpy()
+    np.testing.assert_array_equal(latents, training._latents(200, tf.constant(7, tf.int64)))
+    np.testing.assert_array_equal(latents, models.generator.prior.draw([200, 100], [3, 7]))
+    assert not np.array_equal(latents, training._latents(200, 8))
 
 
-def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tmp_path):
-    from tf_inversion.audio.clips import find_clips
-    from tf_inversion.networks.loading import load_inverter
-
+def test_training_on_speech_writes_weights_curves_and_sound(models, fsdd_dir, tmp_path):
     keras.utils.set_random_seed(0)
-    run = loop.Run(tmp_path, epochs=1, steps_per_epoch=2, settings={})
     best = train_inverter(
-        run,
-        Inverter(width=2, peak=0.9),
-        *frozen,
+        models,
         find_clips(fsdd_dir, "train"),
         find_clips(fsdd_dir, "valid"),
-        batch_size=8,
-        augmentation=Augmentation(gain_db=6, shift_seconds=0.05),
+        InverterTrainingSettings(width=2, peak=0.9, batch_size=8, gain_db=6, shift_seconds=0.05),
+        RunSettings(str(tmp_path), epochs=1, steps_per_epoch=2),
     )
     assert best["epoch"] == 1
     assert np.isfinite(best["validation/real/perceptual"])
@@ -201,28 +180,61 @@ def test_training_on_speech_writes_weights_curves_and_sound(frozen, fsdd_dir, tm
     ]
     wanted = {"validation/loss", "real/perceptual", "synthesized/clips_over_reconstructions"}
     assert wanted | {"real/clips_then_reconstructions"} < set(events)
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert settings["loss_weights"] == {"latent": 1.0, "perceptual": 1.0}
+    assert settings["generator"].split()[0] == str(models.generator.count_params())
+
+
+def test_latents_alone_need_no_classifier(models, tmp_path):
+    settings = InverterTrainingSettings(loss_weights="latent", width=2, batch_size=2)
+    assert not needs_classifier(settings)
+    assert needs_classifier(InverterTrainingSettings())
+    run = RunSettings(str(tmp_path), epochs=1, steps_per_epoch=1)
+    best = train_inverter(ModelBundle(models.generator), None, None, settings, run)
+    assert np.isfinite(best["validation/synthesized/latent"])
+
+
+ABSENT = ClipList(["absent.wav"])
 
 
 @pytest.mark.parametrize(
-    ("clips", "weights", "error", "message"),
+    ("clips", "settings", "error", "message"),
     [
-        (ClipList(["absent.wav"]), PAPER_WEIGHTS, errors.DatasetError, r"absent\.wav: 0 of 1 readable"),
+        (ABSENT, {}, errors.DatasetError, r"absent\.wav: 0 of 1 readable"),
         (
-            ClipList(["absent.wav"]),
-            {"latent": 1.0, "waveform_log": 1.0},
+            ABSENT,
+            {"loss_weights": "waveform"},
             errors.InvalidArgumentError,
-            "weights: none is of a loss term for real clips",
+            "no term is for real clips",
         ),
-        (None, {}, errors.InvalidArgumentError, "objective: is empty"),
+        (None, {"loss_weights": "hue"}, errors.InvalidArgumentError, "'hue' is no loss term"),
+        (None, {"loss_weights": "0*latent"}, errors.InvalidArgumentError, "weight 0.0 of latent"),
+        (None, {"start_from": "absent.keras"}, errors.ModelFileError, "absent.keras"),
+        (None, {"mixed_precision": True}, errors.InvalidArgumentError, "mixed_precision: needs a GPU"),
     ],
 )
-def test_nothing_to_learn_from_is_refused_before_anything_is_written(
-    frozen, tmp_path, clips, weights, error, message
+def test_what_can_not_be_trained_is_refused_before_anything_is_written(
+    models, tmp_path, clips, settings, error, message
 ):
-    run = loop.Run(tmp_path / "run", epochs=1, steps_per_epoch=1, settings={})
+    if "mixed_precision" in settings and tf.config.list_physical_devices("GPU"):
+        pytest.skip("there is a GPU")
+    run = RunSettings(str(tmp_path / "run"), epochs=1, steps_per_epoch=1)
     with pytest.raises(error, match=message):
-        train_inverter(run, Inverter(width=2), *frozen, clips, clips, weights=weights)
+        train_inverter(models, clips, clips, InverterTrainingSettings(width=2, **settings), run)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"average_weights": 0.9}, "average_weights: batch normalisation's"),
+        ({"freeze_batch_norm": True}, "freeze_batch_norm: a new inverter"),
+        ({"batch_size": 0}, "batch_size: 0; give at least 1"),
+    ],
+)
+def test_settings_that_make_no_sense(settings, message):
+    with pytest.raises(errors.InvalidArgumentError, match=message):
+        InverterTrainingSettings(**settings)
 
 
 def test_training_goes_on_from_a_trained_inverter(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import resource
 import signal
 import subprocess
 import sys
@@ -15,14 +16,18 @@ from tf_inversion import errors
 from tf_inversion.audio import files
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.training import lock, loop
+from tf_inversion.training.run import Run
+from tf_inversion.training.settings import ClassifierTrainingSettings, InverterTrainingSettings, RunSettings
 
 
 class Killed(Exception):
     """Stands for a kill: raised in the middle of a step."""
 
 
-class LineTraining:
+class LineTraining(loop.Training):
     """Fits y = 2x + 1 by Adam; its batches are a function of the step alone."""
+
+    clips_per_step = 8
 
     def __init__(self, output_dir, kill_at=None, poison_at=None, average=None, **changes):
         self.model = keras.Sequential(
@@ -34,7 +39,7 @@ class LineTraining:
         self.optimizer.build(self.model.trainable_variables)
         self.kill_at, self.poison_at = kill_at, poison_at
         self.steps_seen = []
-        self.run = loop.Run(
+        self.run = Run(
             **{
                 "output_dir": output_dir,
                 "epochs": 3,
@@ -66,19 +71,11 @@ class LineTraining:
         self.steps_seen.append(step)
         return {"loss": loss}
 
-    def validate(self):
+    def validate(self, bar):
         return {"loss": float(np.sum((self.model.get_weights()[0] - 2) ** 2))}
 
     def fit(self):
-        return loop.fit(
-            self.run,
-            model=self.model,
-            optimizer=self.optimizer,
-            batches=self.batches,
-            train_step=self.train_step,
-            validate=self.validate,
-            clips_per_step=8,
-        )
+        return loop.fit(self.run, self)
 
 
 @pytest.mark.parametrize("average", [None, 0.5])
@@ -90,7 +87,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, average):
     resumed = LineTraining(tmp_path / "torn", average=average)
     assert resumed.run.resumes
     assert not dataclasses.replace(resumed.run, resume=False).resumes
-    assert not loop.Run(tmp_path / "new", 1, 1, {}).resumes
+    assert not Run(tmp_path / "new", 1, 1, {}).resumes
     resumed.fit()
     assert resumed.steps_seen == [6, 7, 8, 9, 10, 11]
     for expected, actual in zip(whole.model.get_weights(), resumed.model.get_weights()):
@@ -103,7 +100,7 @@ def test_keeps_the_best_and_the_last(tmp_path):
     training = LineTraining(tmp_path)
     original = training.validate
     worsening = iter([1.0, 0.5, 2.0])
-    training.validate = lambda: {**original(), "loss": next(worsening)}
+    training.validate = lambda bar: {**original(bar), "loss": next(worsening)}
     best = training.fit()
     assert best["epoch"] == 2
     last = keras.models.load_model(tmp_path / "line_last.keras").get_weights()
@@ -121,9 +118,9 @@ def test_the_moving_average_is_validated_and_saved(tmp_path):
         slopes.append(float(training.model.get_weights()[0][0, 0]))
         return metrics
 
-    def noted():
+    def noted(bar):
         validated.append(float(training.model.get_weights()[0][0, 0]))
-        return validate()
+        return validate(bar)
 
     training.train_step, training.validate = train_step, noted
     training.fit()
@@ -204,7 +201,8 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, caplog):
     newest.write_bytes(newest.read_bytes()[:10])
     resumed = LineTraining(tmp_path)
     resumed.fit()
-    assert "damaged, trying the one before" in caplog.text
+    assert "ckpt-7: damaged" in caplog.text
+    assert "going on from ckpt-6, the one before" in caplog.text
     assert resumed.steps_seen[0] == 5
 
 
@@ -220,7 +218,7 @@ def test_damaged_files_of_a_run_are_named(tmp_path, name):
 def test_other_settings_do_not_resume(tmp_path):
     LineTraining(tmp_path, epochs=1).fit()
     other = LineTraining(tmp_path, settings={"width": 2})
-    with pytest.raises(errors.TrainingError, match="--width=1, this one has --width=2"):
+    with pytest.raises(errors.TrainingError, match="holds a run with width=1, this one has width=2"):
         other.fit()
     other.run = dataclasses.replace(other.run, resume=False)
     other.fit()
@@ -256,7 +254,7 @@ def test_a_killed_training_leaves_no_lock(tmp_path):
         lock.alone_in_folder(lambda run: os.kill(os.getpid(), signal.SIGKILL))(
             types.SimpleNamespace(output_dir={str(tmp_path)!r}))"""
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
-    assert lock.alone_in_folder(lambda run: list(tmp_path.iterdir()))(loop.Run(tmp_path, 1, 1, {})) == []
+    assert lock.alone_in_folder(lambda run: list(tmp_path.iterdir()))(Run(tmp_path, 1, 1, {})) == []
 
 
 def test_a_clip_that_vanishes_ends_the_training_in_one_line(tmp_path):
@@ -278,3 +276,60 @@ def test_a_clip_that_vanishes_ends_the_training_in_one_line(tmp_path):
     training.run = dataclasses.replace(training.run, steps_per_epoch=10_000)
     with pytest.raises(errors.AudioFileError, match=r"clip\.wav"):
         training.fit()
+
+
+def test_no_whole_checkpoint_is_told(tmp_path, caplog):
+    LineTraining(tmp_path, epochs=1).fit()
+    for path in (tmp_path / "checkpoints").glob("*.index"):
+        path.write_bytes(b"")
+    with pytest.raises(errors.TrainingError, match="checkpoints: no checkpoint is whole"):
+        LineTraining(tmp_path).fit()
+    assert "it is the oldest" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["w[1]", "{a,b}", "what?*"])
+def test_a_folder_may_have_any_name(tmp_path, name):
+    with pytest.raises(Killed):
+        LineTraining(tmp_path / name, kill_at=6).fit()
+    resumed = LineTraining(tmp_path / name)
+    resumed.fit()
+    assert resumed.steps_seen[0] == 6
+    assert len(list((tmp_path / name / "checkpoints").glob("ckpt-*.index"))) == 2
+
+
+@pytest.mark.parametrize("limit", [0, 300, 2000])
+def test_a_full_disk_leaves_the_last_whole_state(tmp_path, limit):
+    whole = LineTraining(tmp_path / "whole")
+    whole.fit()
+    tmp_path = tmp_path / "torn"
+    with pytest.raises(Killed):
+        LineTraining(tmp_path, kill_at=6).fit()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises((errors.TrainingError, OSError)):
+            LineTraining(tmp_path).fit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [path for path in tmp_path.rglob("*") if "temp" in path.name or "unfinished" in path.name]
+    resumed = LineTraining(tmp_path)
+    resumed.fit()
+    assert resumed.steps_seen[0] >= 6
+    for expected, actual in zip(whole.model.get_weights(), resumed.model.get_weights()):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_what_shapes_a_run_is_what_is_compared(tmp_path):
+    settings = InverterTrainingSettings(batch_size=4)
+    run = Run.of(RunSettings(str(tmp_path), epochs=3), settings, {"train_clips": "9 clips"}, 9)
+    assert run.steps_per_epoch == 2
+    assert run.settings["train_clips"] == "9 clips"
+    assert not {"epochs", "output_dir", "start_from"} & run.settings.keys()
+    assert (
+        run.settings
+        == Run.of(RunSettings("elsewhere", steps_per_epoch=2), settings, run.settings, 0).settings
+    )
+    falling = ClassifierTrainingSettings(batch_size=4)
+    assert Run.of(RunSettings(epochs=3), falling, {}, 9).settings["epochs"] == 3
+    with pytest.raises(errors.InvalidArgumentError, match="batch_size: 4 is more than the 3 training clips"):
+        Run.of(RunSettings(), settings, {}, 3)

@@ -20,9 +20,10 @@ from tf_inversion.generators.official_graph import save_official
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.discriminator import Discriminator
-from tf_inversion.training import loop, wavegan
+from tf_inversion.training import wavegan
 from tf_inversion.training.adversarial import LOSSES
 from tf_inversion.training.augmentation import Augmentation
+from tf_inversion.training.run import Run
 from tf_inversion.training.wavegan import WaveGANSettings, start_from, train_wavegan
 
 SMALL = WaveGANConfig(dim=1, kernel_len=5, latent_dim=3)
@@ -84,7 +85,7 @@ class Training:
         self.generator, self.discriminator = networks(seed, mel_width=0)
         self.save = changes.pop("save", wavegan.save_keras)
         progress = Bar(kill_at) if kill_at else None
-        self.run = loop.Run(
+        self.run = Run(
             output_dir, epochs, steps_per_epoch, settings={}, checkpoint_minutes=0.0, progress=progress
         )
         keras.utils.set_random_seed(5)
@@ -182,13 +183,13 @@ MISFITS = {
         SMALL,
         8000,
         lambda: Classifier(width=1, architecture="mel_cnn"),
-        "judge: hears 16384 samples at 16000 Hz, but the generator makes 16384 at 8000 Hz",
+        "judge: takes 16384 samples at 16000 Hz, but the generator makes 16384 at 8000 Hz",
     ),
     "length": (
         SMALL,
         16000,
         lambda: Classifier(width=1, architecture="mel_cnn", num_samples=20000),
-        "judge: hears 20000 samples",
+        "judge: takes 20000 samples",
     ),
     "stereo": (
         dataclasses.replace(SMALL, num_channels=2),
@@ -203,7 +204,7 @@ MISFITS = {
 def test_what_does_not_fit_is_refused_before_anything_is_written(misfit, clips, tmp_path):
     config, sample_rate, judge, message = MISFITS[misfit]
     generator = WaveGAN(config, sample_rate=sample_rate)
-    run = loop.Run(tmp_path / "run", 1, 1, {})
+    run = Run(tmp_path / "run", 1, 1, {})
     with pytest.raises(errors.InvalidArgumentError, match=message) as caught:
         train_wavegan(run, generator, Discriminator(config), judge(), clips["train"], clips["valid"])
     assert "\n" not in str(caught.value)

@@ -12,7 +12,6 @@ from tf_inversion.generators.wavegan import WaveGAN
 from tf_inversion.networks.discriminator import Discriminator
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.collapse import sample_statistics
-from tf_inversion.training.inverter import latents_of_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +191,7 @@ class WaveGANTrainer:
 
     def _latents(self, batch_size: int, step, k: int) -> tf.Tensor:
         seed = self._seed + step * (self._loss.critic_steps + 1) + k
-        return latents_of_step(batch_size, self.average.latent_dim, self._seed, seed)
+        return self.average.prior.draw([batch_size, self.average.latent_dim], tf.stack([self._seed, seed]))
 
     def _views(self, audio, step, k: int) -> list[tf.Tensor]:
         seed = tf.stack([self._seed + k, step])

@@ -1,8 +1,10 @@
-"""Trains the spoken-digit classifier, whose activations are the perceptual loss, and the judge."""
+"""Trains the classifier whose activations are the perceptual loss, and the evaluation classifier."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,92 +13,132 @@ import tensorflow as tf
 from tf_inversion import errors
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.networks.classifier import Classifier
-from tf_inversion.training import loop
+from tf_inversion.training import fingerprints, loop
 from tf_inversion.training.augmentation import Augmentation
+from tf_inversion.training.run import Metrics, Run, learning_rate, loop_bar
+from tf_inversion.training.settings import ClassifierTrainingSettings, RunSettings
 
 
 def train_classifier(
-    run: loop.Run,
-    classifier: Classifier,
     train_clips: ClipList,
     valid_clips: ClipList,
+    settings: ClassifierTrainingSettings | None = None,
+    run: RunSettings | None = None,
     *,
-    batch_size: int = 64,
-    learning_rate: float = 1e-3,
-    augmentation: Augmentation | None = None,
-    seed: int = 0,
-) -> loop.Metrics:
-    """Trains a classifier on labelled clips by cross-entropy, the rate falling along a cosine.
+    progress: Callable[..., Any] | None = None,
+) -> Metrics:
+    """Trains a classifier on labelled clips by cross-entropy.
+
+    Its initial weights are drawn with Keras' global seed (`keras.utils.set_random_seed`).
 
     Args:
+      train_clips, valid_clips: labelled clips of the same classes.
+      settings: what is trained, and how.
       run: where and how long.
-      classifier: its `num_samples`, `sample_rate` and `peak` say how clips are prepared.
-      train_clips, valid_clips: labelled clips with the classifier's label names.
-      augmentation: changes to the training clips; none by default.
-      seed: of the clips' order and the augmentation.
+      progress: see `Run`.
 
     Returns:
       The validation metrics of the best epoch: "loss" and "accuracy".
 
     Raises:
-      DatasetError: if the clips have no labels, or none of a list can be read.
+      DatasetError: if the clips have no labels or a single class, or none of a list can be read.
+      InvalidArgumentError: if the clips are less than a batch.
       TrainingError: see `loop.fit`.
     """
-    if train_clips.labels is None or valid_clips.labels is None:
-        raise errors.DatasetError("a classifier needs labelled clips; none of the known layouts was found")
-    shape = {"num_samples": classifier.num_samples, "sample_rate": classifier.sample_rate}
+    settings = settings or ClassifierTrainingSettings()
+    run = run or RunSettings("runs/classifier")
+    if train_clips.labels is None or valid_clips.labels is None or len(train_clips.label_names) < 2:
+        raise errors.DatasetError(
+            "a classifier needs clips of two classes at the least; lay them out in a folder for each class"
+        )
+    shape = {"num_samples": settings.num_samples, "sample_rate": settings.sample_rate}
+    bar = loop_bar(progress, "checking clips")
     train_clips, valid_clips = (
-        check_clips(clips, **shape, least=1, progress=run.bar("checking clips"))
-        for clips in (train_clips, valid_clips)
+        check_clips(clips, **shape, least=1, progress=bar) for clips in (train_clips, valid_clips)
     )
-    num_valid_batches = math.ceil(len(valid_clips) / batch_size)
-    prepare = {"batch_size": batch_size, "peak": classifier.peak, **shape}
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, run.epochs * run.steps_per_epoch)
-    optimizer = keras.optimizers.Adam(schedule)
-    optimizer.build(classifier.trainable_variables)
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    inputs = {
+        "train_clips": fingerprints.of_clips(train_clips),
+        "valid_clips": fingerprints.of_clips(valid_clips),
+    }
+    run = Run.of(run, settings, inputs, len(train_clips), progress)
+    return loop.fit(run, ClassifierTraining(settings, train_clips, valid_clips, run.num_steps))
 
-    @tf.function
-    def train_step(batch):
-        (audio, labels), step = batch
-        if augmentation:
-            audio = augmentation(audio, tf.stack([seed, step]), classifier.sample_rate)
-        with tf.GradientTape() as tape:
-            logits = classifier(audio, training=True)
-            loss = cross_entropy(labels, logits)
-        gradients = tape.gradient(loss, classifier.trainable_variables)
-        optimizer.apply(gradients, classifier.trainable_variables)
-        return {"loss": loss, "accuracy": _accuracy(labels, logits)}
 
-    @tf.function
-    def predict(audio):
-        return classifier(audio, training=False)
+class ClassifierTraining(loop.Training):
+    """A step is an update by the cross-entropy of a batch.
 
-    def batches(start: int):
+    Args:
+      settings: what is trained, and how.
+      train_clips, valid_clips: from `check_clips`.
+      num_steps: after which a learning rate along a cosine is 0.
+    """
+
+    def __init__(
+        self,
+        settings: ClassifierTrainingSettings,
+        train_clips: ClipList,
+        valid_clips: ClipList,
+        num_steps: int,
+    ):
+        self.model = self._classifier = Classifier(
+            train_clips.label_names,
+            architecture=settings.architecture,
+            width=settings.width,
+            spectrogram=settings.spectrogram,
+            dropout=settings.dropout,
+            num_samples=settings.num_samples,
+            sample_rate=settings.sample_rate,
+            peak=settings.peak,
+            name=settings.name,
+        )
+        self.optimizer = keras.optimizers.Adam(learning_rate(settings, num_steps))
+        self.optimizer.build(self.model.trainable_variables)
+        self.clips_per_step = settings.batch_size
+        self._train_clips, self._valid_clips, self._seed = train_clips, valid_clips, settings.seed
+        self._augmentation = Augmentation(settings.gain_db, settings.shift_seconds, settings.noise_db)
+        self._prepare = {
+            "batch_size": settings.batch_size,
+            "peak": settings.peak,
+            "num_samples": settings.num_samples,
+            "sample_rate": settings.sample_rate,
+        }
+        self._cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def batches(self, start: int) -> tf.data.Dataset:
         clips = clip_dataset(
-            train_clips, **prepare, shuffle_seed=seed, start=start, repeat=True, drop_remainder=True
+            self._train_clips,
+            **self._prepare,
+            shuffle_seed=self._seed,
+            start=start,
+            repeat=True,
+            drop_remainder=True,
         )
         return tf.data.Dataset.zip((clips, tf.data.Dataset.counter(start, dtype=tf.int32)))
 
-    def validate() -> loop.Metrics:
-        valid = run.bar("validating", num_valid_batches)(clip_dataset(valid_clips, **prepare))
-        pairs = [(labels, predict(audio)) for audio, labels in valid]
-        labels = np.concatenate([labels for labels, _ in pairs])
-        logits = np.concatenate([logits for _, logits in pairs])
+    @tf.function
+    def train_step(self, batch) -> dict[str, tf.Tensor]:
+        (audio, labels), step = batch
+        audio = self._augmentation(audio, tf.stack([self._seed, step]), self._classifier.sample_rate)
+        variables = self._classifier.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self._classifier(audio, training=True)
+            loss = self._cross_entropy(labels, logits)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return {"loss": loss, "accuracy": _accuracy(labels, logits)}
+
+    @tf.function
+    def _predict(self, audio: tf.Tensor) -> tf.Tensor:
+        return self._classifier(audio, training=False)
+
+    def validate(self, bar) -> Metrics:
+        num_batches = math.ceil(len(self._valid_clips) / self.clips_per_step)
+        valid = bar("validating", num_batches)(clip_dataset(self._valid_clips, **self._prepare))
+        pairs = [(labels, self._predict(audio)) for audio, labels in valid]
+        labels, logits = (np.concatenate(parts) for parts in zip(*pairs))
         return {
-            "loss": float(cross_entropy(labels, logits)),
+            "loss": float(self._cross_entropy(labels, logits)),
             "accuracy": float(_accuracy(labels, logits)),
         }
-
-    return loop.fit(
-        run,
-        model=classifier,
-        optimizer=optimizer,
-        batches=batches,
-        train_step=train_step,
-        validate=validate,
-        clips_per_step=batch_size,
-    )
 
 
 def _accuracy(labels, logits) -> tf.Tensor:

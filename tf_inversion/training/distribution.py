@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_inversion import errors
-from tf_inversion.training import loop
+from tf_inversion.training.run import Run
 
 STRATEGIES = ("default", "mirrored", "multi_worker")
 
@@ -26,10 +26,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         return tf.distribute.MirroredStrategy()
     if name == "multi_worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
-    raise errors.InvalidArgumentError(f"--strategy={name}: must be one of {', '.join(STRATEGIES)}")
+    raise errors.InvalidArgumentError(f"strategy: {name!r}; must be one of {', '.join(STRATEGIES)}")
 
 
-def worker_run(run: loop.Run, strategy: tf.distribute.Strategy) -> loop.Run:
+def worker_run(run: Run, strategy: tf.distribute.Strategy) -> Run:
     """Gives each of several machines its own folder, and checkpoints at the same steps: at epochs' ends.
 
     The first worker keeps `output_dir`; worker k writes to `output_dir`/worker_k.

@@ -18,11 +18,10 @@ from tf_inversion.generators.loading import load_generator
 from tf_inversion.generators.wavegan import WaveGAN
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.discriminator import Discriminator
-from tf_inversion.training import loop
+from tf_inversion.training import fingerprints, loop
 from tf_inversion.training.adversarial import LOSSES, AdversarialLoss, WaveGANTrainer
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.collapse import CollapseDetector
-from tf_inversion.training.inverter import latents_of_step
 
 _ILLUSTRATED = 8
 
@@ -52,7 +51,7 @@ class WaveGANSettings:
 
 def save_keras(generator: WaveGAN, path: Path, step: int) -> None:
     """Writes <path>.keras, for `load_generator`."""
-    loop.save_model(generator.to_model(), path, step)
+    loop.save_model(generator.to_model(), path)
 
 
 def train_wavegan(
@@ -95,62 +94,91 @@ def train_wavegan(
         check_clips(clips, **shape, least=least, progress=run.bar("checking clips"))
         for clips, least in ((train_clips, 1), (valid_clips, 2))
     )
+    inputs = {
+        "train_clips": fingerprints.of_clips(train_clips),
+        "valid_clips": fingerprints.of_clips(valid_clips),
+        "judge": fingerprints.of_weights(judge),
+    }
+    run = dataclasses.replace(run, settings={**run.settings, **inputs})
     trainer = WaveGANTrainer(generator, discriminator, loss, settings.augmentation, seed)
-    average = trainer.average
-    valid = clip_dataset(valid_clips, batch_size=64, peak=settings.peak, **shape)
-    reference, opinions = samples.embed(judge, (audio for audio, _ in valid))
-    detector = CollapseDetector(opinions, settings.patience)
-    latents = latents_of_step(settings.num_judged, generator.latent_dim, seed, -1)
+    return loop.fit(run, WaveGANTraining(trainer, judge, (train_clips, valid_clips), settings, save))
 
-    def batches(start: int):
+
+class WaveGANTraining(loop.Training):
+    """A step of the game; the running average of the generator is validated and saved.
+
+    Args:
+      trainer: the game.
+      judge: hears how near samples are to the validation clips.
+      clips: for training and for validation, from `check_clips`.
+      settings: how it is trained.
+      save: see `train_wavegan`.
+    """
+
+    def __init__(
+        self,
+        trainer: WaveGANTrainer,
+        judge: Classifier,
+        clips: tuple[ClipList, ClipList],
+        settings: WaveGANSettings,
+        save: Callable[[WaveGAN, Path, int], None],
+    ):
+        self.model = average = trainer.average
+        self.optimizer = trainer.optimizers["generator"]
+        self.clips_per_step = settings.batch_size
+        self.tracked = {
+            "network": trainer.network,
+            "discriminator": trainer.discriminator,
+            "discriminator_optimizer": trainer.optimizers["discriminator"],
+        }
+        self._trainer, self._judge, self._settings, self._save = trainer, judge, settings, save
+        self._train_clips, valid_clips = clips
+        self._prepare = {
+            "peak": settings.peak,
+            "num_samples": average.num_samples,
+            "sample_rate": average.sample_rate,
+        }
+        valid = clip_dataset(valid_clips, batch_size=64, **self._prepare)
+        self._reference, posteriors = samples.embed(judge, (audio for audio, _ in valid))
+        self._detector = CollapseDetector(posteriors, settings.patience)
+        self._latents = average.prior.draw(
+            [settings.num_judged, average.latent_dim], tf.stack([settings.seed, -1])
+        )
+
+    def batches(self, start: int) -> tf.data.Dataset:
         clips = clip_dataset(
-            train_clips,
-            batch_size=settings.batch_size * loss.critic_steps,
-            peak=settings.peak,
-            shuffle_seed=seed,
+            self._train_clips,
+            batch_size=self._settings.batch_size * self._settings.loss.critic_steps,
+            shuffle_seed=self._settings.seed,
             start=start,
             repeat=True,
             drop_remainder=True,  # never one, but so the shape is known
-            **shape,
+            **self._prepare,
         )
         steps = tf.data.Dataset.counter(start)
         return tf.data.Dataset.zip((clips, steps)).map(lambda clip, step: (*clip, step))
 
-    def train_step(batch) -> dict[str, float]:
-        metrics = {name: float(value) for name, value in trainer.train_step(batch).items()}
-        detector.check_step(metrics, int(batch[-1]))
+    def train_step(self, batch) -> dict[str, float]:
+        metrics = {name: float(value) for name, value in self._trainer.train_step(batch).items()}
+        self._detector.check_step(metrics, int(batch[-1]))
         return metrics
 
-    def validate() -> loop.Metrics:
-        parts = tf.data.Dataset.from_tensor_slices(latents).batch(64)
-        heard = samples.embed(judge, (average(part) for part in run.bar("listening")(parts)))
-        metrics = samples.sample_metrics(*heard, reference)
-        detector.check_samples(metrics)
+    def validate(self, bar) -> loop.Metrics:
+        parts = tf.data.Dataset.from_tensor_slices(self._latents).batch(64)
+        heard = samples.embed(self._judge, (self.model(part) for part in bar("listening")(parts)))
+        metrics = samples.sample_metrics(*heard, self._reference)
+        self._detector.check_samples(metrics)
         return {"loss": metrics["frechet_distance"], **metrics}
 
-    def illustrate() -> None:
-        audio = average(latents[:_ILLUSTRATED])
-        tf.summary.audio("synthesized", audio[..., tf.newaxis], average.sample_rate, max_outputs=_ILLUSTRATED)
-        images = 1 + mel.log_mel(audio, average.sample_rate) / 3  # 0 for silence, 1 for full scale
+    def illustrate(self) -> None:
+        audio, rate = self.model(self._latents[:_ILLUSTRATED]), self.model.sample_rate
+        tf.summary.audio("synthesized", audio[..., tf.newaxis], rate, max_outputs=_ILLUSTRATED)
+        images = 1 + mel.log_mel(audio, rate) / 3  # 0 for silence, 1 for full scale
         images = tf.transpose(images, [0, 2, 1])[:, ::-1, :, tf.newaxis]
         tf.summary.image("synthesized/log_mel", images, max_outputs=_ILLUSTRATED)
 
-    return loop.fit(
-        run,
-        model=average,
-        optimizer=trainer.optimizers["generator"],
-        more={
-            "network": trainer.network,
-            "discriminator": discriminator,
-            "discriminator_optimizer": trainer.optimizers["discriminator"],
-        },
-        batches=batches,
-        train_step=train_step,
-        validate=validate,
-        illustrate=illustrate,
-        clips_per_step=settings.batch_size,
-        save=save,
-    )
+    def save(self, path: Path, step: int) -> None:
+        self._save(self.model, path, step)
 
 
 def _check_fit(generator: WaveGAN, judge: Classifier) -> None:
