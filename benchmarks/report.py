@@ -51,6 +51,7 @@ def made_up(num_clips: int, num_methods: int):
     from tf_inversion.evaluation.report import Section
     from tf_inversion.inversion.result import InversionResult
     from tf_inversion.latents import synthesize
+    from tf_inversion.models import ModelBundle
     from tf_inversion.networks.loading import load_classifier
     from tf_inversion.paths import embedded
 
@@ -71,7 +72,7 @@ def made_up(num_clips: int, num_methods: int):
             clip_seconds=np.ones(num_clips),
             trace=[trace] * num_clips,
         )
-    return Section("Clips", measure(clips, results, judge, generator), num_clips)
+    return Section("Clips", measure(clips, results, ModelBundle(generator, judge=judge)), num_clips)
 
 
 def first_paint(page: Path) -> str:

@@ -264,7 +264,9 @@ def read_clips(
 
 def peak(flag_values: flags.FlagValues, models: ModelBundle) -> float:
     """Returns the level that clips of a data set are scaled to."""
-    return models.inverter.peak if flag_values.peak is None else flag_values.peak
+    if flag_values.peak is not None:
+        return flag_values.peak
+    return models.inverter.peak if models.inverter else 0.0
 
 
 def synthesized(flag_values: flags.FlagValues, generator, num: int, seed: int):

@@ -13,87 +13,71 @@ distributions of the metrics) and report.html, to hear and see the clips.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import itertools
 
 from absl import flags
 
-from tf_inversion.inversion.settings import METHOD_HELP
-from tf_inversion.scripts import command, common_flags
+from tf_inversion.inversion.methods import plan
+from tf_inversion.inversion.settings import METHOD_HELP, InversionSettings
+from tf_inversion.models import ModelBundle, ModelSettings
+from tf_inversion.scripts import command, common_flags, settings_flags
 
-FLAGS = flags.FLAGS
-
-common_flags.define(
-    "generator", "original_graph", "latent_tensor", "audio_tensor", "inverter", "classifier", "judge"
-)
-common_flags.define("data_dir", "output_dir", "peak", "seed", "batch_size", "quiet")
-common_flags.define(*common_flags.INVERSION)
-FLAGS.set_default("output_dir", "out/evaluation")
-flags.DEFINE_enum("split", "test", ["train", "valid", "test", "all"], "Which part of --data_dir.")
-flags.DEFINE_list("methods", ["encoder"], f"A row each: {METHOD_HELP}")
-flags.DEFINE_integer("num_clips", 300, "Clips of each kind; of real ones no more than there are.", 1)
-flags.DEFINE_multi_enum("tables", ["synthesized", "real"], ["synthesized", "real"], "Which to make.")
-flags.DEFINE_integer("seeds", 1, "Evaluations, with --seed, the next one and so on, for means and spread.", 1)
-flags.DEFINE_integer("report_clips", 150, "Clips of each kind that report.html shows; 0 for no report.", 0)
+FLAGS = flags.FlagValues()
+settings_flags.define(ModelSettings, FLAGS)
+settings_flags.define(InversionSettings, FLAGS, without=("method", "init_file", "error_bars"))
+common_flags.define(FLAGS, "data_dir", "output_dir", "peak", "quiet", output_dir="out/evaluation")
+_define_integer = functools.partial(flags.DEFINE_integer, flag_values=FLAGS)
+_SPLITS, _TABLES = ["train", "valid", "test", "all"], ["synthesized", "real"]
+flags.DEFINE_enum("split", "test", _SPLITS, "Which part of --data_dir.", flag_values=FLAGS)
+flags.DEFINE_list("methods", ["encoder"], f"A row each: {METHOD_HELP}", flag_values=FLAGS)
+flags.DEFINE_multi_enum("tables", _TABLES, _TABLES, "Which to make.", flag_values=FLAGS)
+_define_integer("num_clips", 300, "Clips of each kind; of real ones no more than there are.", 1)
+_define_integer("seeds", 1, "Evaluations, with --seed, the next one and so on, for means and spread.", 1)
+_define_integer("report_clips", 150, "Clips of each kind that report.html shows; 0 for no report.", 0)
 
 
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
-    folder = common_flags.output_dir()
+    folder = common_flags.output_dir(FLAGS)
+    settings = {name: settings_flags.read(InversionSettings, FLAGS, method=name) for name in FLAGS.methods}
+    plans = [plan(chosen) for chosen in settings.values()]
 
     from tf_inversion import paths
     from tf_inversion.audio.layouts import find_clips
+    from tf_inversion.evaluation.evaluation import evaluate
+    from tf_inversion.evaluation.outputs import write_evaluation
+    from tf_inversion.inversion.invert import invert
 
     found = find_clips(FLAGS.data_dir or paths.embedded("speech"), FLAGS.split if FLAGS.data_dir else "all")
-
-    from tf_inversion.evaluation.clip_sets import real_clips, synthesized_clips
-    from tf_inversion.evaluation.evaluation import evaluate
-    from tf_inversion.evaluation.report import sections, write_report
-    from tf_inversion.evaluation.results import draw, write_results
-    from tf_inversion.inversion.invert import invert
-    from tf_inversion.models import ModelBundle
-
-    refines, encodes = common_flags.check_methods(FLAGS.methods)
-    generator = common_flags.load_generator()
-    inverter = common_flags.load_inverter(generator, optional=not encodes)
-    classifier = common_flags.load_classifier(generator, optional=True) if refines else None
-    judge = common_flags.load_judge(generator)
-    peak = FLAGS.peak if FLAGS.peak is not None else inverter.peak if inverter else 0.0
-    batch_size, progress = FLAGS.batch_size, common_flags.progress
-    models = ModelBundle(generator, inverter, classifier)
-    options = {"models": models, "batch_size": batch_size, **common_flags.inversion_options()}
+    needs, wants = ["judge"], ["classifier"] if any(x.refine != "none" for x in plans) else []
+    (needs if any(x.needs_inverter for x in plans) else wants).append("inverter")
+    models = ModelBundle.load(settings_flags.read(ModelSettings, FLAGS), needs=needs, wants=wants)
+    fitting = {"synthesized": models, "real": models.for_classes(found.label_names)}
+    clip_sets = {
+        "synthesized": lambda seed: common_flags.synthesized(FLAGS, models.generator, FLAGS.num_clips, seed),
+        "real": lambda seed: common_flags.read_clips(FLAGS, found, models, FLAGS.num_clips, seed),
+    }
     runs, shown = {}, {}
-    for seed in range(FLAGS.seed, FLAGS.seed + FLAGS.seeds):
-        runs[seed] = {}
-        for kind in FLAGS.tables:
-            given = {"num": FLAGS.num_clips, "seed": seed, "progress": progress(f"{kind} clips")}
-            if kind == "synthesized":
-                clips = synthesized_clips(generator, batch_size=batch_size, **given)
-            else:
-                clips = real_clips(found, generator, judge.label_names, peak=peak, **given)
-            methods = {
-                name: functools.partial(
-                    invert,
-                    method=name,
-                    seed=seed,
-                    progress=progress(f"seed {seed}, {kind}, {name}"),
-                    **options,
-                )
-                for name in FLAGS.methods
-            }
-            measuring = {"batch_size": batch_size, "progress": progress("measuring")}
-            evaluation = evaluate(clips, generator, methods, judge, **measuring)
-            runs[seed][kind] = evaluation.summary()
-            shown.setdefault(kind, evaluation)
+    for seed, kind in itertools.product(range(FLAGS.seed, FLAGS.seed + FLAGS.seeds), FLAGS.tables):
+        methods = {}
+        for name, chosen in settings.items():
+            bar = common_flags.progress(FLAGS, f"seed {seed}, {kind}, {name}")
+            given = {"settings": dataclasses.replace(chosen, seed=seed), "progress": bar}
+            methods[name] = functools.partial(invert, models=fitting[kind], **given)
+        measuring = {"batch_size": FLAGS.batch_size, "progress": common_flags.progress(FLAGS, "measuring")}
+        evaluation = evaluate(clip_sets[kind](seed), models, methods, **measuring)
+        runs.setdefault(seed, {})[kind] = evaluation.summary()
+        shown.setdefault(kind, evaluation)
     provenance = common_flags.provenance(
-        clips=f"{FLAGS.data_dir or 'bundled'}, peak {peak:g}",
+        models,
+        clips=f"{FLAGS.data_dir or 'bundled'}, peak {common_flags.peak(FLAGS, models):g}",
         seed=", ".join(map(str, runs)) + (f"; figures: {FLAGS.seed}" if len(runs) > 1 else ""),
-        **common_flags.absent(inverter=inverter, classifier=classifier),
     )
-    drawn = {kind: draw(folder, kind, evaluation) for kind, evaluation in shown.items() if FLAGS.methods}
-    markdown, written = write_results(folder, runs, drawn, judge.label_names, provenance)
-    parts = sections(folder, shown, drawn, FLAGS.report_clips)
-    pages = write_report(folder, parts, provenance, progress("reporting"))
-    print(f"{markdown}\nwritten: {', '.join(map(str, written + pages[:1]))}")
+    reporting = {"report_clips": FLAGS.report_clips, "progress": common_flags.progress(FLAGS, "reporting")}
+    markdown, written = write_evaluation(folder, runs, shown, provenance, **reporting)
+    print(f"{markdown}\nwritten: {', '.join(map(str, written))}")
 
 
-run = command.runner(main, __doc__)
+run = command.runner(main, __doc__, FLAGS)

@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
     if method.refine != "none" and method.init == "encoder" and models.inverter:  # where it started
         results = {"encoder": invert(clips.audio, models, **batches), **results}
     inverted = ClipSet(clips.audio, models.generator.sample_rate, names=clips.names, paths=clips.paths)
-    evaluation = measure(inverted, results, models.judge, **batches, progress=progress(FLAGS, "measuring"))
+    evaluation = measure(inverted, results, models, **batches, progress=progress(FLAGS, "measuring"))
     provenance = common_flags.provenance(
         models, seed=FLAGS.seed, peak=f"{FLAGS.peak:g}" if FLAGS.peak else "as it is"
     )

@@ -12,6 +12,7 @@ from tf_inversion.evaluation.clip_sets import ClipSet, synthesized_clips
 from tf_inversion.evaluation.evaluation import evaluate
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion.result import InversionResult
+from tf_inversion.models import ModelBundle
 
 KEYS = [
     "num_clips",
@@ -81,17 +82,22 @@ def generator():
 
 
 @pytest.fixture(scope="module")
+def models(generator):
+    return ModelBundle(generator, judge=LoudestTone(generator))
+
+
+@pytest.fixture(scope="module")
 def clips(generator):
     return synthesized_clips(generator, 60, seed=1, batch_size=16)
 
 
 @pytest.fixture(scope="module")
-def evaluation(generator, clips):
+def evaluation(generator, models, clips):
     methods = {
         "exact": lambda audio, max_iterations=None: solution(generator, audio),
         "off": lambda audio, max_iterations=None: solution(generator, audio, error=0.1),
     }
-    return evaluate(clips, generator, methods, LoudestTone(generator), batch_size=16)
+    return evaluate(clips, models, methods, batch_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -148,12 +154,12 @@ def test_method_rows(rows):
     assert rows["reference"]["inception_score_mean"] > 2
 
 
-def test_accuracy_counts_labelled_clips_only(generator, clips):
+def test_accuracy_counts_labelled_clips_only(models, clips):
     words = np.abs(clips.latents).argmax(1)
     labels = np.where(np.arange(60) < 40, words, -1)
     labels[:10] = (labels[:10] + 1) % 4
     labelled = ClipSet(clips.audio, 16000, labels=labels)
-    rows = evaluate(labelled, generator, {}, LoudestTone(generator)).summary()
+    rows = evaluate(labelled, models, {}).summary()
     assert rows["reference"]["accuracy"] == pytest.approx(30 / 40)
     assert rows["reference"]["latent_mae"] is rows["reference"]["exact"] is None
     counts = np.array(rows["reference"]["confusion"])
@@ -162,26 +168,26 @@ def test_accuracy_counts_labelled_clips_only(generator, clips):
     assert counts.sum(axis=0).tolist() == np.bincount(words[:40], minlength=4).tolist()
 
 
-def test_failed_clips_count_as_silence(generator, clips, caplog):
+def test_failed_clips_count_as_silence(generator, models, clips, caplog):
     def half_failed(audio, max_iterations=None):
         result = solution(generator, audio)
         result.audio[::2] = np.nan
         result.latents[::2] = np.nan
         return result
 
-    rows = evaluate(clips, generator, {"bad": half_failed}, LoudestTone(generator)).summary()
+    rows = evaluate(clips, models, {"bad": half_failed}).summary()
     assert rows["bad"]["solved"] == 0.5
     assert rows["bad"]["rms_ratio"] == pytest.approx(0.5)
     assert "bad: 30 reconstructions are not finite" in caplog.text
 
 
-def test_silent_clips_leave_means_defined(generator, clips):
+def test_silent_clips_leave_means_defined(models, clips):
     audio = clips.audio.copy()
     audio[:5] = 0
-    rows = evaluate(ClipSet(audio, 16000), generator, {}, LoudestTone(generator)).summary()
+    rows = evaluate(ClipSet(audio, 16000), models, {}).summary()
     assert rows["silence"]["nmse_db"] == pytest.approx(0)
     only_silent = ClipSet(np.zeros([2, 2048], np.float32), 16000)
-    rows = evaluate(only_silent, generator, {}, LoudestTone(generator)).summary()
+    rows = evaluate(only_silent, models, {}).summary()
     assert rows["reference"]["nmse_db"] is None
     assert rows["reference"]["solved"] is None
     assert rows["reference"]["inception_score_mean"] is None
@@ -200,11 +206,9 @@ def test_aggregates_are_those_of_the_clips(evaluation, rows):
     assert {"status", "objective", "seconds", "predicted_digit"} <= per_clip[0].keys()
 
 
-def test_clips_of_classes_that_the_judge_does_not_know_are_not_judged(generator, clips):
+def test_clips_of_classes_that_the_judge_does_not_know_are_not_judged(models, clips):
     labels = np.where(np.arange(60) < 40, np.abs(clips.latents).argmax(1), -1)
-    evaluation = evaluate(
-        ClipSet(clips.audio, 16000, labels, names=clips.names), generator, {}, LoudestTone(generator)
-    )
+    evaluation = evaluate(ClipSet(clips.audio, 16000, labels, names=clips.names), models, {})
     table = evaluation.per_clip["zero_latent"]
     assert (table["predicted_digit"] != "").tolist() == (labels >= 0).tolist()
     assert np.isnan(table["probabilities"]).all(1).tolist() == (labels < 0).tolist()
@@ -212,7 +216,7 @@ def test_clips_of_classes_that_the_judge_does_not_know_are_not_judged(generator,
     assert rows["reference"]["accuracy"] == rows["reference"]["agreement"] == 1
     assert rows["zero_latent"]["agreement"] == np.mean(labels[:40] == 0), "of silence it says the first class"
     strange = ClipSet(clips.audio, 16000, np.full(60, -1))
-    row = evaluate(strange, generator, {}, LoudestTone(generator)).summary()["reference"]
+    row = evaluate(strange, models, {}).summary()["reference"]
     assert row["accuracy"] is row["agreement"] is row["inception_score_mean"] is None
 
 

@@ -144,7 +144,7 @@ def test_embedded_models_on_bundled_clips(command, tmp_path):
         ("--num_clips=0", "--num_clips"),
         ("--seeds=0", "--seeds"),
         ("--split=dev", "--split"),
-        ("--init=file", "--init=file"),
+        ("--init=file", "init_file"),
         ("--data_dir=nowhere", "nowhere"),
         ("--data_dir=empty", "empty"),
         ("--methods=encoder,guess", "'guess'"),

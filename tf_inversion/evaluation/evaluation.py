@@ -23,6 +23,7 @@ from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion.invert import without_warnings
 from tf_inversion.inversion.result import InversionResult
+from tf_inversion.models import ModelBundle
 
 _logger = logging.getLogger(__name__)
 
@@ -93,9 +94,8 @@ def clip_metrics(
 
 def evaluate(
     clips: ClipSet,
-    generator: Generator,
+    models: ModelBundle,
     methods: Mapping[str, Callable[..., InversionResult]],
-    judge: keras.Model,
     *,
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
@@ -106,10 +106,10 @@ def evaluate(
 
     Args:
       clips: what is inverted.
-      generator: z [b, latent_dim] -> audio [b, num_samples].
+      models: with an evaluation classifier.
       methods: name -> like `invert`, audio [n, num_samples] to its inversion. Each runs for an iteration on
         a few clips, to be compiled, before it is timed.
-      judge, batch_size, progress: see `measure`.
+      batch_size, progress: see `measure`.
     """
     results, seconds = {}, {}
     for name, run in methods.items():
@@ -119,9 +119,8 @@ def evaluate(
         began = time.perf_counter()
         results[name] = _finite(name, run(clips.audio))
         seconds[name] = (time.perf_counter() - began) / len(clips.audio)
-    evaluation = measure(
-        clips, results, judge, generator, baselines=True, batch_size=batch_size, progress=progress
-    )
+    batches = {"batch_size": batch_size, "progress": progress}
+    evaluation = measure(clips, results, models, baselines=True, **batches)
     for name, value in seconds.items():
         evaluation.per_clip[name]["wall_seconds"] = np.full(len(clips.audio), value)
     return evaluation
@@ -140,8 +139,7 @@ def _finite(name: str, result: InversionResult) -> InversionResult:
 def measure(
     clips: ClipSet,
     results: Mapping[str, InversionResult],
-    judge: keras.Model | None = None,
-    generator: Generator | None = None,
+    models: ModelBundle,
     *,
     baselines: bool = False,
     batch_size: int = 64,
@@ -152,14 +150,14 @@ def measure(
     Args:
       clips: what was inverted.
       results: method -> inversion of the clips.
-      judge: the evaluation classifier, which no loss has seen: audio [b, num_samples] -> logits, with
-        `label_names`. Clips of a class that it does not know are none of its business. None for none.
-      generator: for errors of latents, where `clips` knows the true ones, and the baselines.
+      models: the generator, and an evaluation classifier, if there is one. Clips of a class that it does not
+        know are not judged.
       baselines: measure `reference`, `silence` and `zero_latent` as well.
       batch_size: clips at once; bounds the memory.
       progress: wraps loops over batches.
     """
     batches: dict[str, Any] = {"batch_size": batch_size, "progress": progress}
+    generator, judge = models.generator, models.judge
     posterior = functools.partial(_posterior, clips, judge, batches)
     given = {
         "name": clips.names,
@@ -211,8 +209,8 @@ def _posterior(clips: ClipSet, judge: keras.Model | None, batches: Mapping, audi
     return probabilities, _class_names(judge)[np.where(told, probabilities.argmax(1), -1)]
 
 
-def _latent_errors(truth, latents, generator, batches: Mapping) -> dict[str, np.ndarray]:
-    if truth is None or latents is None or generator is None:
+def _latent_errors(truth, latents, generator: Generator, batches: Mapping) -> dict[str, np.ndarray]:
+    if truth is None or latents is None:
         return {}
     return {
         "latents": latents,

@@ -1,4 +1,4 @@
-"""The files that an inversion leaves in a folder."""
+"""The files that an inversion and an evaluation leave in a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tf_inversion.audio.files import write_audio
-from tf_inversion.evaluation import columns
+from tf_inversion.evaluation import columns, results
 from tf_inversion.evaluation.evaluation import Evaluation
 from tf_inversion.evaluation.report import Section, write_report
 from tf_inversion.evaluation.tables import TRACE, trace_rows, write_csv
@@ -49,3 +49,44 @@ def write_inversion(
     sections = [Section(f"Clips: {len(clips.names)}", evaluation, len(clips.names))] if report else []
     pages = write_report(folder, sections, provenance, progress)
     return ["reconstructions/", "latents.npz", "metrics.csv", *(page.name for page in pages[:1])]
+
+
+def write_evaluation(
+    folder: Path,
+    runs: Mapping[int, Mapping[str, results.Summary]],
+    shown: Mapping[str, Evaluation],
+    provenance: Mapping[str, str],
+    *,
+    report_clips: int = 150,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> tuple[str, list[Path]]:
+    """Writes tables, figures and report, and removes what an earlier run left in the folder beyond these.
+
+    Args:
+      folder: to write to, made if absent.
+      runs: seed -> "synthesized" or "real" -> `Evaluation.summary`; the same kinds and methods each time.
+      shown: of each kind the evaluation that figures and report show.
+      provenance: how to make it again: "command" -> the command line, and so on.
+      report_clips: how many clips of each kind the report shows; 0 for no report.
+      progress: wraps the loop over the pages of the report.
+
+    Returns:
+      The tables as Markdown, and the paths of the pages to begin with.
+    """
+    label_names = next(iter(shown.values())).label_names
+    shown = {kind: evaluation for kind, evaluation in shown.items() if evaluation.results}
+    drawn = {kind: results.draw(folder, kind, evaluation) for kind, evaluation in shown.items()}
+    markdown, written = results.write_results(folder, runs, drawn, label_names, provenance)
+    sections = []
+    for kind, evaluation in shown.items():
+        total = len(evaluation.clips.audio)
+        figures = {
+            results.CAPTIONS[name]: (folder / f"figures/{kind}_{name}.svg").read_text(encoding="utf-8")
+            for name in drawn[kind]
+            if name != "reconstructions"  # the report has those of every clip
+        }
+        table = results.cells(kind, evaluation.summary())
+        title, count = f"{results.TITLES[kind]}: {total}", min(report_clips, total)
+        sections.append(Section(title, evaluation, count, table, figures))
+    pages = write_report(folder, sections if report_clips else (), provenance, progress)
+    return markdown, written + pages[:1]

@@ -53,34 +53,6 @@ class Section:
         }
 
 
-def sections(
-    folder: str | os.PathLike,
-    evaluations: Mapping[str, Evaluation],
-    drawn: Mapping[str, Sequence[str]],
-    num_clips: int,
-) -> list[Section]:
-    """Returns the sections on "synthesized" and "real" clips, those of which a figure was drawn.
-
-    Args:
-      folder: with figures/.
-      evaluations: of each kind.
-      drawn: of each kind the names of the figures that `results.draw` wrote.
-      num_clips: of each kind that are shown; 0 for no report.
-    """
-    made = []
-    for kind, names in drawn.items() if num_clips else ():
-        total = len(evaluations[kind].clips.audio)
-        texts = {
-            results.CAPTIONS[name]: Path(folder, f"figures/{kind}_{name}.svg").read_text(encoding="utf-8")
-            for name in names
-            if name != "reconstructions"  # the report has those of every clip
-        }
-        table = results.cells(kind, evaluations[kind].summary())
-        title = f"{results.TITLES[kind]}: {total}"
-        made.append(Section(title, evaluations[kind], min(num_clips, total), table, texts))
-    return made
-
-
 def write_report(
     folder: str | os.PathLike,
     sections: Sequence[Section],
