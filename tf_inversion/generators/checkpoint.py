@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors, paths
+from tf_inversion.generators import bundle
 
 #: What TensorFlow raises on files that are missing or damaged; IndexError: data cut short.
 _DAMAGE = (tf.errors.OpError, IndexError, ValueError, RuntimeError)
@@ -104,9 +105,8 @@ def read_shapes(prefix: Path) -> dict[str, tuple[int, ...]]:
     Raises:
       ModelFileError: if a file is missing, cut short or damaged.
     """
-    with _damage_named(prefix), paths.without_wildcards(prefix.parent) as folder:
-        reader = tf.train.load_checkpoint(os.fspath(folder / prefix.name))
-    shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
+    with _open(prefix) as reader:
+        shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
     dtypes = reader.get_variable_to_dtype_map()
     needed = sum(math.prod(shapes[name]) * dtypes[name].size for name in shapes if dtypes[name] != tf.string)
     held = sum(map(os.path.getsize, glob.glob(f"{glob.escape(os.fspath(prefix))}.data-*")))
@@ -123,8 +123,7 @@ def read_variables(prefix: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     Raises:
       ModelFileError: if a file is missing or damaged, or a value can't be right.
     """
-    with _damage_named(prefix), paths.without_wildcards(prefix.parent) as folder:
-        reader = tf.train.load_checkpoint(os.fspath(folder / prefix.name))
+    with _open(prefix) as reader:
         variables = {name: reader.get_tensor(name) for name in names}
     for name, value in variables.items():
         check_values(prefix, name, value)
@@ -158,14 +157,22 @@ def check_values(file: Path, name: str, value: np.ndarray) -> None:
 
 
 @contextlib.contextmanager
-def _damage_named(prefix: Path) -> Iterator[None]:
-    """Turns what TensorFlow raises on a file that it can't read into one line."""
+def _open(prefix: Path) -> Iterator[tf.train.CheckpointReader]:
+    """Yields a reader of a checkpoint; what TensorFlow raises on one that it can't read becomes one line."""
     try:
-        yield
+        with _reader(prefix) as reader:
+            yield reader
     except _DAMAGE as error:
         raise errors.ModelFileError(
             f"{prefix}: missing or damaged; {_way_out(prefix)} ({first_line(error)})"
         ) from error
+
+
+@contextlib.contextmanager
+def _reader(prefix: Path) -> Iterator[tf.train.CheckpointReader]:
+    bundle.check_index(prefix)
+    with paths.without_wildcards(prefix.parent) as folder:
+        yield tf.train.load_checkpoint(os.fspath(folder / prefix.name))
 
 
 def _way_out(prefix: Path) -> str:
@@ -174,8 +181,7 @@ def _way_out(prefix: Path) -> str:
         _prefixes(prefix.parent, rf"{re.escape(_without_step(prefix))}-\d+"), key=_step, reverse=True
     )
     for older in (other for other in steps if _step(other) < _step(prefix)):
-        with contextlib.suppress(*_DAMAGE), paths.without_wildcards(older.parent) as folder:
-            reader = tf.train.load_checkpoint(os.fspath(folder / older.name))
+        with contextlib.suppress(*_DAMAGE), _reader(older) as reader:
             for name in reader.get_variable_to_shape_map():
                 reader.get_tensor(name)
             return f"download it again, or give {older}, which is whole"

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tf_inversion import errors, paths
-from tf_inversion.generators import base, checkpoint, foreign, metagraph, official
+from tf_inversion.generators import base, bundle, checkpoint, foreign, metagraph, official
 from tf_inversion.priors import PRIORS
 
 _CLASS = re.compile(r"[\w.]+:\w+")
@@ -135,6 +135,7 @@ def _from_keras(path: Path) -> base.Generator:
 def _from_saved_model(path: Path) -> base.Generator:
     """Loads a SavedModel folder by its serving signature."""
     try:
+        bundle.check_index(path / "variables" / "variables")
         with paths.without_wildcards(path) as folder:
             model = tf.saved_model.load(os.fspath(folder))
     except Exception as error:  # protobuf's errors, TensorFlow's and Python's own
