@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_inversion.generators.base import Generator
+from tf_inversion.inversion import batch
 from tf_inversion.latents import draw_latents
 
 
@@ -85,6 +86,6 @@ def minimize():
 
     def run(solver, audio, start, max_iterations, batch_size=64, on_round=None, **options):
         options = solver.options(max_iterations, **options)
-        return solver.run(audio, start, options, batch_size, on_round)
+        return batch.run(solver, audio, start, options, batch_size, on_round)
 
     return run

@@ -1,23 +1,15 @@
 """The queue, with items whose work is to count down from the number that is their clip."""
 
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_inversion.inversion import batch
+from tf_inversion.inversion.solvers.base import State
 
 OPTIONS = batch.Options(maxiter=7, tol=0.1, goal=0.2, seed=3)
-
-
-class State(NamedTuple):
-    z: tf.Tensor
-    value: tf.Tensor
-    iterations: tf.Tensor
-    evaluations: tf.Tensor
-    status: tf.Tensor
 
 
 class Countdown:
@@ -26,6 +18,7 @@ class Countdown:
     def __init__(self):
         self.entered, self.worked = [], []
         self.objective, self.compiled = self, (self.init, self.update)
+        self.max_batch_size = None
 
     def targets(self, audio, start):
         return {"number": start, "rounds": audio}

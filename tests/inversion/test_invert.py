@@ -346,7 +346,7 @@ def test_a_clip_that_is_no_sound_leaves_the_others(curved, curved_clips, caplog,
     options = {"init": "file", "init_file": tmp_path / "start.npz", "refine": "lbfgs", "error_bars": True}
     with caplog.at_level(logging.WARNING):
         result = invert(clips, curved, **options, max_iterations=2, objective="synthesized")
-    assert "1 clip(s) hold NaN" in caplog.text
+    assert "1 of 3 clips hold NaN" in caplog.text
     assert "2 of 3 clips ran out of iterations" in caplog.text
     assert list(result.status) == ["ran out", "not finite", "ran out"]
     assert set(result.status) < set(STATUSES)

@@ -27,9 +27,9 @@ class AutoSearch(Search):
     """A search of two programs, which first finds out which of them a clip needs."""
 
     def first(self, start: np.ndarray) -> batch.Outcome:
-        solver, maxiter, *_ = self.programs[0][0]
+        solver, maxiter, _ = self.programs[0][0]
         probed = min(_PROBE, maxiter)
-        probe = Stage(solver, probed, 0.0, probed / maxiter)
+        probe = Stage(solver, probed, is_last=False)
         outcome = self.minimize(probe, np.arange(len(start)), start)
         far = np.flatnonzero(~(outcome.error_db <= NEAR_DB))
         if len(far):  # also a clip of the generator, if its start sounds like another class
@@ -38,7 +38,7 @@ class AutoSearch(Search):
         near = outcome.error_db <= NEAR_DB
         going = np.flatnonzero(near & (outcome.status == batch.RAN_OUT) & (maxiter > probed))
         if len(going):
-            rest = Stage(solver, maxiter - probed, probed / maxiter)
+            rest = Stage(solver, maxiter - probed)
             outcome = outcome.updated(going, self.minimize(rest, going, outcome.latents[going]))
         self.choice = np.where(near, 0, 1)
         others = np.flatnonzero(~near)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from tf_inversion.inversion.solvers.base import Solver
 
 RUNNING, CONVERGED, FAILED, RAN_OUT = range(4)
 
@@ -95,7 +98,7 @@ def lower(new: np.ndarray, old: np.ndarray) -> np.ndarray:
 
 
 def run(
-    solver,
+    solver: Solver,
     audio: np.ndarray,
     start: np.ndarray,
     options: Options,
@@ -105,19 +108,20 @@ def run(
     """Runs a solver on n clips from n starts.
 
     Args:
-      solver: a `solvers.base.Solver`.
       audio: float32 [n, ..., num_samples].
       start: float32 [n, latent_dim].
       options: of every item.
       batch_size: items at work at once; bounds the memory.
       on_round: told after each round the rows that were at work and the state of all n, in arrays.
     """
-    n = len(start)
+    n, batch_size = len(start), min(batch_size, solver.max_batch_size or batch_size)
     options = Options(*map(tf.constant, options))
     init, update = solver.compiled
     arrays: list[np.ndarray] = []  # the state of all
-    seconds, trace = np.zeros(n, np.float32), [[] for _ in range(n)]
-    waiting, active = list(range(n)), []
+    seconds = np.zeros(n, np.float32)
+    trace: list[list[tuple[int, float]]] = [[] for _ in range(n)]
+    waiting: list[int] = list(range(n))
+    active: list[int] = []
     while waiting or active:
         began = time.perf_counter()
         free = batch_size - len(active)
@@ -136,7 +140,8 @@ def run(
         every = type(state)(*arrays)
         every.status[~np.isfinite(every.value)] = FAILED
         for item in active:
-            trace[item].append((int(every.iterations[item]), float(every.value[item])))
+            if every.evaluations[item] > 1:  # else it only looked at the start
+                trace[item].append((int(every.iterations[item]), float(every.value[item])))
         seconds[active] += (time.perf_counter() - began) / len(active)
         worked, active = active, [item for item in active if every.status[item] == RUNNING]
         if on_round:

@@ -17,8 +17,7 @@ def kept(generator: Generator, make: Callable[..., Made], *arguments: Hashable) 
 
     The generator itself remembers the latest 16, since whatever was compiled for it holds it.
     """
-    # Past Keras, which would search an attribute for layers.
-    attributes = vars(generator)
+    attributes = generator.__dict__  # past Keras, which would search an attribute for layers
     if "_kept" not in attributes:
         attributes["_kept"] = functools.lru_cache(_MAX_KEPT)(lambda make, *given: make(generator, *given))
     return attributes["_kept"](make, *arguments)

@@ -47,8 +47,9 @@ def starts(
     if method.init == "zero":
         first = np.zeros((len(rows), generator.latent_dim), np.float32)
     elif method.init == "file":
-        first = file(settings.init_file, len(audio), generator.latent_dim)[rows]
+        first = file(settings.init_file or "", len(audio), generator.latent_dim)[rows]
     else:
+        assert models.inverter is not None
         first = in_batches(models.inverter.encode, clips, batch_size=settings.batch_size)
     if count == 1:
         return first[:, None]

@@ -85,9 +85,6 @@ def invert(
     generator = kept(models.generator, Adjusted, adjust) if adjust else models.generator
     outcome = batch.Outcome.at(np.full((len(clips), generator.latent_dim), np.nan, np.float32))
     rows = np.flatnonzero((np.abs(clips) <= files.LOUDEST).all(1))
-    if len(rows) < len(clips):
-        text = "%d clip(s) hold NaN, infinity or more than %g: not inverted"
-        _log.warning(text, len(clips) - len(rows), files.LOUDEST)
     bar = _Bar(progress, len(rows))
 
     def told(worked, shares, latents):
@@ -101,7 +98,8 @@ def invert(
         seconds = (time.perf_counter() - began) / len(rows)
         start = np.pad(start, [(0, 0), (0, 0), (0, len(adjust))])  # nothing adjusted
         if method.objective == "auto" and method.refine != "none":
-            kind, programs = AutoSearch, auto_programs(method, generator, models.classifier)
+            kind: type[Search] = AutoSearch
+            programs = auto_programs(method, generator, models.classifier)
         else:
             objective = "synthesized" if method.objective == "auto" else method.objective
             kind, programs = Search, [program(method, generator, models.classifier, objective)]
@@ -186,25 +184,23 @@ def _result(
     progress: Callable[[Iterable], Iterable],
 ) -> InversionResult:
     """Returns the outcome for all clips, of which `rows` were inverted, and warns of what went wrong."""
+    words = np.array(["failed", "converged", "failed", "ran out"])
     status = np.full(len(clips), "not finite")
-    status[rows] = np.array(["failed", "converged", "failed", "ran out"])[outcome.status[rows]]
-    if method.refine == "none":
-        status[rows] = "encoded"
-    for word, what in (
-        ("failed", "failed: the search met no number, or no way on"),
-        ("ran out", "ran out of iterations"),
-    ):
-        if count := np.sum(status == word):
-            _log.warning("%d of %d clips %s", count, len(clips), what)
-    far = np.sum(outcome.error_db > NEAR_DB)
-    if far and method.objective == "synthesized" and solver_class(method.refine).least_squares:
-        _log.warning(
-            "%d of %d clips stay unexplained (over %d dB): no sound of this generator; methods hybrid and, "
-            "without an inverter, gradient keep more of what they say",
+    status[rows] = words[outcome.status[rows]] if method.refine != "none" else "encoded"
+    far = (outcome.error_db > NEAR_DB) & (method.objective == "synthesized")
+    far &= solver_class(method.refine).least_squares
+    for which, what in (
+        (status == "not finite", f"hold NaN, infinity or more than {files.LOUDEST:g}: not inverted"),
+        (status == "failed", "failed: the search met no number, or no way on"),
+        (status == "ran out", "ran out of iterations"),
+        (
             far,
-            len(clips),
-            NEAR_DB,
-        )
+            f"stay unexplained (over {NEAR_DB:g} dB): no sound of this generator; methods hybrid and, "
+            "without an inverter, gradient keep more of what they say",
+        ),
+    ):
+        if which.any():
+            _log.warning("%d of %d clips %s", which.sum(), len(clips), what)
     latents, latent_std, adjustments = outcome.latents, None, None
     if settings.error_bars:
         latent_std, known = np.full_like(latents, np.nan), np.isfinite(latents).all(1)

@@ -16,6 +16,7 @@ from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import batch, solvers
 from tf_inversion.inversion.methods import Method
 from tf_inversion.inversion.settings import InversionSettings
+from tf_inversion.inversion.solvers.base import Solver
 
 #: A relative error of at most this says that the generator can make the clip: the search is near.
 NEAR_DB = -10.0
@@ -24,15 +25,11 @@ _SLACK = 0.05  # by which latents may leave the prior's range and still count as
 
 
 class Stage(NamedTuple):
-    """A solver, with its objective, and how many iterations it may take.
+    """A solver, with its objective; how many iterations it may take; whether no other comes after it."""
 
-    They are the part from `begin` to `end` of all that a start may take; for the progress.
-    """
-
-    solver: solvers.Solver
+    solver: Solver
     maxiter: int
-    begin: float = 0.0
-    end: float = 1.0
+    is_last: bool = True
 
 
 @dataclasses.dataclass
@@ -109,22 +106,20 @@ class Search:
 
     def minimize(self, stage: Stage, rows: np.ndarray, start: np.ndarray, attempt: int = 0) -> batch.Outcome:
         """Takes clips [m] from starts [m, d] through one stage."""
-        solver = stage.solver
+        solver, maxiter, is_last = stage
 
         def on_round(worked, state):
             done = state.status[worked] != batch.RUNNING
-            share = np.where(done, 1, state.iterations[worked] / stage.maxiter)
-            share = (attempt + stage.begin + (stage.end - stage.begin) * share) / self.method.starts
+            part = np.where(done, 1, state.iterations[worked] / max(maxiter, 1)) if is_last else 0
             solved = done & (solver.error_db(state.value[worked]) <= solver.solved_db)
-            self.told(rows[worked], np.where(solved, 1, share), state.z[worked])
+            share = np.where(solved, 1, (attempt + part) / self.method.starts)
+            self.told(rows[worked], share, state.z[worked])
 
-        options = solver.options(
-            stage.maxiter, self.method.tolerance, restart=attempt > 0, seed=self.settings.seed
-        )
-        return solver.run(self.audio[rows], start, options, self.settings.batch_size, on_round)
+        options = solver.options(maxiter, self.method.tolerance, restart=attempt > 0, seed=self.settings.seed)
+        return batch.run(solver, self.audio[rows], start, options, self.settings.batch_size, on_round)
 
     @property
-    def _solver(self) -> solvers.Solver:
+    def _solver(self) -> Solver:
         return self.programs[0][-1].solver
 
     def _solved(self, outcome: batch.Outcome, rows: np.ndarray) -> np.ndarray:
@@ -140,13 +135,12 @@ class Search:
 
 def program(method: Method, generator: Generator, classifier, objective: str) -> list[Stage]:
     """Returns the stages of an objective, in the language of `losses.stages`, for a method's solver."""
-    stages = [
-        (
+    stages = losses.stages(objective)
+    return [
+        Stage(
             solvers.make(generator, method.refine, weights, classifier, **method.options),
             maxiter or method.iterations_for(weights),
+            is_last=number == len(stages),
         )
-        for weights, maxiter in losses.stages(objective)
+        for number, (weights, maxiter) in enumerate(stages, 1)
     ]
-    ends = np.cumsum([0, *(maxiter for _, maxiter in stages)])
-    ends = ends / max(ends[-1], 1)
-    return [Stage(*stage, *span) for stage, span in zip(stages, zip(ends, ends[1:]))]

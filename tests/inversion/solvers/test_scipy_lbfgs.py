@@ -15,9 +15,7 @@ def test_follows_a_curved_valley_to_its_end(minimize, rosenbrock):
     assert found.latents.dtype == found.objective.dtype == np.float32
     assert (found.status == batch.CONVERGED).all()
     for points, iterations, value in zip(found.trace, found.iterations, found.objective):
-        assert [i for i, _ in points] == list(range(1, iterations + 1))
-        assert points[-1][1] == np.float32(value)
-        assert all(before > 1e-10 for _, before in points[:-1])  # it stopped at the goal
+        assert points == [(iterations, value)]
 
 
 def test_iterations_run_out(minimize, rosenbrock):

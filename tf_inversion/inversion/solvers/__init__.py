@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tf_inversion.inversion.solvers.base import Solver
 
 #: Name -> module and class.
 SOLVERS = {
@@ -22,13 +26,13 @@ SOLVERS = {
 LBFGS_BACKENDS = {"batched": "lbfgs", "tfp": "tfp_lbfgs", "scipy": "scipy_lbfgs"}
 
 
-def solver_class(name: str) -> type:
+def solver_class(name: str) -> type[Solver]:
     """Returns a class of `SOLVERS`."""
     module, cls = SOLVERS[name]
     return getattr(importlib.import_module(f"{__name__}.{module}"), cls)
 
 
-def make(generator, name: str, weights: Mapping[str, float], classifier=None, **options):
+def make(generator, name: str, weights: Mapping[str, float], classifier=None, **options) -> Solver:
     """Returns the `base.Solver` of an objective, compiled already if the generator has met it before.
 
     Args:
@@ -41,7 +45,7 @@ def make(generator, name: str, weights: Mapping[str, float], classifier=None, **
     return compiled.kept(generator, _make, name, tuple(weights.items()), classifier, tuple(options.items()))
 
 
-def _make(generator, name, weights, classifier, options):
+def _make(generator, name, weights, classifier, options) -> Solver:
     from tf_inversion.losses import Objective
 
     return solver_class(name)(Objective(dict(weights), generator, classifier), **dict(options))

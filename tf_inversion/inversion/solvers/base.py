@@ -5,34 +5,43 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion.inversion import batch
 from tf_inversion.inversion.batch import Options
 from tf_inversion.losses import Objective
+
+
+class State(NamedTuple):
+    """What every state of items [b] holds.
+
+    Attributes:
+      z: the best latents so far, float32 [b, latent_dim].
+      value: the objective there, float32 [b].
+      iterations, evaluations: int32 [b]; evaluations are forward passes of the generator.
+      status: int32 [b], `batch.RUNNING` until the item is done, then CONVERGED, FAILED or RAN_OUT.
+    """
+
+    z: tf.Tensor
+    value: tf.Tensor
+    iterations: tf.Tensor
+    evaluations: tf.Tensor
+    status: tf.Tensor
 
 
 class Solver(abc.ABC):
     """Minimises an objective, for each item of a batch on its own, from a start.
 
-    A subclass writes `init` and `update` in TensorFlow operations; `run` compiles them, and what was
-    compiled ends with the solver. The state that they hand on is a NamedTuple of its own whose tensors
-    have the batch as their first axis. It has at least the fields
-
-        z: the best latents so far, float32 [b, latent_dim].
-        value: the objective there, float32 [b].
-        iterations, evaluations: int32 [b]; the latter count forward passes of the generator.
-        status: int32 [b], `batch.RUNNING` until the item is done, then CONVERGED, FAILED or RAN_OUT.
-
-    What else a subclass may set: a default of `tol`, whose meaning its docstring says, and where the
-    search and its restarts end, in dB of squared error over the clip's energy, if the objective is of it.
+    A subclass writes `init` and `update` in TensorFlow operations, which `batch.run` calls compiled; what
+    was compiled ends with the solver. The state that they hand on is a NamedTuple like `State`, with
+    whatever else it needs. A subclass may set its own
 
     Attributes:
-      tol: default tolerance.
-      goal_db: an item whose error is down to this has converged.
+      tol: default tolerance, whose meaning the subclass's docstring says.
+      goal_db: an item has converged whose error, over the clip's energy, is down to this. Where the
+        objective is not of the waveform, nothing is known of that error.
       solved_db: an item whose error is down to this needs no other start.
       solved_outside_db: the same where its latents are out of the prior's range.
       least_squares: whether it takes sums of squares only, which it solves in few iterations: then an item
@@ -51,11 +60,11 @@ class Solver(abc.ABC):
         self.objective = objective
 
     @abc.abstractmethod
-    def init(self, z: tf.Tensor, targets: Mapping[str, tf.Tensor]) -> NamedTuple:
+    def init(self, z: tf.Tensor, targets: Mapping[str, tf.Tensor]) -> Any:
         """Returns the state of items that start at latents [b, latent_dim]; targets are the objective's."""
 
     @abc.abstractmethod
-    def update(self, state: NamedTuple, targets: Mapping[str, tf.Tensor], options: Options) -> NamedTuple:
+    def update(self, state: Any, targets: Mapping[str, tf.Tensor], options: Options) -> Any:
         """Returns the state after a round of iterations, as many as it takes to look at who is done."""
 
     @functools.cached_property
@@ -79,23 +88,7 @@ class Solver(abc.ABC):
         restart: bool = False,
         seed: int = 0,
     ) -> Options:
-        """Returns options for `run`, with the solver's own tolerance and goal where none is given."""
+        """Returns options for `batch.run`, with the solver's own tolerance and goal where none is given."""
         if goal is None:
             goal = self.objective.weights.get("waveform", 0.0) * 10 ** (self.goal_db / 10)
         return Options(maxiter, float(self.tol if tol is None else tol), float(goal), restart, seed % 2**31)
-
-    def run(
-        self,
-        audio: np.ndarray,
-        start: np.ndarray,
-        options: Options,
-        batch_size: int = 64,
-        on_round: Callable | None = None,
-    ) -> batch.Outcome:
-        """Minimises the objective for n clips [n, ..., num_samples] from n starts [n, latent_dim].
-
-        Arguments as in `batch.run`.
-        """
-        return batch.run(
-            self, audio, start, options, min(batch_size, self.max_batch_size or batch_size), on_round
-        )

@@ -3,77 +3,50 @@
 from __future__ import annotations
 
 import functools
-import time
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
 from tf_inversion.inversion import batch
-from tf_inversion.inversion.solvers.base import Solver
-
-
-class State(NamedTuple):
-    """What `on_round` is told of all n clips after each."""
-
-    z: np.ndarray
-    value: np.ndarray
-    iterations: np.ndarray
-    evaluations: np.ndarray
-    status: np.ndarray
+from tf_inversion.inversion.solvers.base import Solver, State
 
 
 class SciPyLBFGS(Solver):
-    """L-BFGS-B without bounds, one clip at a time.
+    """L-BFGS-B without bounds, one clip at a time and in one round.
 
     The tolerance is SciPy's: of the objective's relative decrease and of the gradient.
     """
 
     tol = 1e-8
-    init = update = None  # SciPy runs the whole search
+    max_batch_size = 1
 
     @functools.cached_property
-    def _value_and_gradient(self) -> Callable:
-        return tf.function(self.objective.value_and_gradient, reduce_retracing=True)
+    def compiled(self):
+        self._value_and_gradient = tf.function(self.objective.value_and_gradient, reduce_retracing=True)
+        return self.init, self.update
 
-    def run(self, audio, start, options, batch_size=1, on_round=None) -> batch.Outcome:
-        n = len(start)
-        state = State(np.array(start), *(np.zeros(n, kind) for kind in ("f", "i", "i", "i")))
-        seconds, traces = np.zeros(n, np.float32), []
-        for i in range(n):
-            began = time.perf_counter()
-            found, trace = self._minimize(audio[i], start[i], options)
-            for array, value in zip(state, found):
-                array[i] = value
-            seconds[i] = time.perf_counter() - began
-            traces.append(trace)
-            if on_round:
-                on_round(np.array([i]), state)
-        return batch.Outcome(
-            state.z, state.value, self.error_db(state.value), *state[2:], seconds=seconds, trace=traces
-        )
+    def init(self, z, targets) -> State:
+        none = tf.zeros([1], tf.int32)
+        return State(z, tf.zeros([1]), none, none, none)
 
-    def _minimize(self, clip, start, options: batch.Options) -> tuple[tuple, list]:
-        trace = []
-        targets = self.objective.targets(tf.constant(clip[None]), tf.constant(start[None]))
+    def update(self, state: State, targets, options) -> State:
+        maxiter, tol, goal = int(options.maxiter), float(options.tol), float(options.goal)
 
         def function(z):
             value, gradient = self._value_and_gradient(tf.constant(z[None], tf.float32), targets)
             return float(value[0]), gradient.numpy()[0].astype(np.float64)
 
-        def look(intermediate_result):
-            trace.append((len(trace) + 1, float(intermediate_result.fun)))
-            if intermediate_result.fun <= options.goal:
+        def stop(intermediate_result):
+            if intermediate_result.fun <= goal:
                 raise StopIteration
 
-        theirs = {"maxiter": options.maxiter, "maxfun": 20 * options.maxiter}
-        theirs |= {"ftol": options.tol, "gtol": options.tol}
+        limits = {"maxiter": maxiter, "maxfun": 20 * maxiter, "ftol": tol, "gtol": tol}
         found = scipy.optimize.minimize(
-            function, start, jac=True, method="L-BFGS-B", callback=look, options=theirs
+            function, state.z[0].numpy(), jac=True, method="L-BFGS-B", callback=stop, options=limits
         )
         status = {0: batch.CONVERGED, 1: batch.RAN_OUT}.get(found.status, batch.FAILED)
-        if found.fun <= options.goal:
+        if found.fun <= goal:
             status = batch.CONVERGED
-        return (found.x, found.fun, found.nit, found.nfev, status), trace
+        z, value = (tf.constant([x], tf.float32) for x in (found.x, found.fun))
+        return State(z, value, *(tf.constant([x]) for x in (found.nit, found.nfev, status)))
