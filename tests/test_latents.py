@@ -1,4 +1,4 @@
-"""Latent vectors: how they are drawn and kept."""
+"""Latent vectors: how they are turned into clips and kept."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.generators.base import Generator
-from tf_inversion.latents import draw_latents, load_latents, remove_earlier, save_latents, synthesize
+from tf_inversion.latents import load_latents, remove_earlier, save_latents, synthesize
+from tf_inversion.priors import UniformPrior
 
 
 class Steps(Generator):
@@ -19,17 +20,8 @@ class Steps(Generator):
         return tf.repeat(z, 2, axis=1)
 
 
-def test_latents_are_uniform_and_seeded():
-    latents = draw_latents(2000, 10, seed=3)
-    assert latents.dtype == np.float32
-    assert np.abs(latents).max() <= 1
-    assert latents.std() == pytest.approx(1 / np.sqrt(3), abs=0.01)
-    np.testing.assert_array_equal(latents, draw_latents(2000, 10, seed=3))
-    assert (latents != draw_latents(2000, 10, seed=4)).any()
-
-
 def test_synthesize_makes_every_clip_in_batches():
-    latents = draw_latents(5, 3, seed=0)
+    latents = UniformPrior().sample(5, 3, seed=0)
     batches = []
     clips = list(synthesize(Steps(), latents, batch_size=2, progress=lambda x: batches.extend(x) or x))
     assert batches == [0, 2, 4]
@@ -37,7 +29,7 @@ def test_synthesize_makes_every_clip_in_batches():
 
 
 def test_saved_latents_are_read_without_pickle_and_have_the_same_bytes(tmp_path):
-    latents = draw_latents(2, 3, seed=0)
+    latents = UniformPrior().sample(2, 3, seed=0)
     for name in ("a.npz", "b.npz"):
         save_latents(tmp_path / name, latents, ["one", "zwölf"])
     loaded = np.load(tmp_path / "a.npz", allow_pickle=False)
@@ -47,7 +39,7 @@ def test_saved_latents_are_read_without_pickle_and_have_the_same_bytes(tmp_path)
 
 
 def test_saved_latents_are_read_back(tmp_path):
-    latents = draw_latents(2, 3, seed=0)
+    latents = UniformPrior().sample(2, 3, seed=0)
     save_latents(tmp_path / "a.npz", latents, ["one", "zwölf"], std=latents)
     loaded, names = load_latents(tmp_path / "a.npz")
     assert loaded.dtype == np.float32

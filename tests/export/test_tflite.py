@@ -28,10 +28,10 @@ from tf_inversion.export.exportable import (
 )
 from tf_inversion.export.settings import FORMATS, FRONT_ENDS
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
-from tf_inversion.latents import draw_latents
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.networks.loading import load_classifier
+from tf_inversion.priors import UniformPrior
 
 # Runs a file over clips as a device would; TensorFlow and this package can't be imported.
 CLIENT = """
@@ -71,14 +71,14 @@ def in_client(tmp_path_factory):
 def clips():
     """Clips at the level of the training: the bundled ones, and synthesized ones."""
     paths_ = find_clips(paths.embedded("speech"), "all").paths
-    synthesized = load_generator()(draw_latents(22, 100, seed=5)).numpy()
+    synthesized = load_generator()(UniformPrior().sample(22, 100, seed=5)).numpy()
     return np.concatenate([load_clips(paths_, peak=load_inverter().peak).audio, synthesized])
 
 
 @pytest.fixture(scope="module")
 def inverter_files(clips):
     exportable = exportable_inverter(load_inverter())
-    calibration = np.concatenate([clips[:10], load_generator()(draw_latents(40, 100, seed=6))])
+    calibration = np.concatenate([clips[:10], load_generator()(UniformPrior().sample(40, 100, seed=6))])
     return tflite.convert(exportable, FORMATS, calibration)
 
 
@@ -133,7 +133,7 @@ def test_the_word_survives_int8(inverter_files, fsdd_dir):
 
 def test_generator(in_client):
     generator = WaveGAN(WaveGANConfig(dim=2, latent_dim=5))
-    latents = draw_latents(3, 5, seed=0)
+    latents = UniformPrior().sample(3, 5, seed=0)
     error = {"float32": 1e-5, "float16": 1e-2, "dynamic_range": 0.1}
     scale = np.abs(generator(latents)).max()
     for name, contents in tflite.convert(exportable_generator(generator), error).items():
@@ -145,7 +145,7 @@ def test_generator(in_client):
 def test_original_graph(tmp_path):
     official_wavegan.write(tmp_path, WaveGANConfig(dim=1, latent_dim=4), flat=True)
     generator = load_generator(tmp_path, original_graph=True)
-    latents = draw_latents(2, 4, seed=0)
+    latents = UniformPrior().sample(2, 4, seed=0)
     outputs, _ = tflite.run(_float32(exportable_generator(generator)), latents)
     np.testing.assert_allclose(outputs["audio"], generator(latents), atol=1e-5)
 

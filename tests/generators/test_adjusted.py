@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tf_inversion import errors, invert, load_generator
 from tf_inversion.generators.adjusted import UNITS, Adjusted, _shifted
-from tf_inversion.latents import draw_latents, save_latents
+from tf_inversion.latents import save_latents
+from tf_inversion.priors import UniformPrior
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def generator():
 
 @pytest.fixture(scope="module")
 def latents(generator):
-    return draw_latents(2, generator.latent_dim, seed=3)
+    return UniformPrior().sample(2, generator.latent_dim, seed=3)
 
 
 def test_gain_is_in_decibels(generator, latents):

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tf_inversion.generators.base import Generator
-from tf_inversion.latents import draw_latents
 from tf_inversion.networks.classifier import Classifier
+from tf_inversion.priors import UniformPrior
 
 
 class Sounds(Generator):
@@ -36,6 +36,6 @@ def classifier():
 @pytest.fixture(scope="module")
 def case(generator):
     """Latents, of which some leave [-1, 1], clips of other latents, and these others."""
-    latents, others = 1.3 * draw_latents(2, 3, seed=0), draw_latents(2, 3, seed=1)
+    latents, others = 1.3 * UniformPrior().sample(2, 3, seed=0), UniformPrior().sample(2, 3, seed=1)
     assert (np.abs(latents) > 1).any(1).all()
     return tf.constant(latents), generator(others), tf.constant(others)

@@ -6,7 +6,8 @@ import soundfile
 
 from tf_inversion.applications.probe import Probe, save_probes
 from tf_inversion.generators.loading import load_generator
-from tf_inversion.latents import draw_latents, load_latents, save_latents
+from tf_inversion.latents import load_latents, save_latents
+from tf_inversion.priors import UniformPrior
 
 DIRECTION = np.array([0.6, 0.8] + [0] * 98, np.float32)
 
@@ -18,8 +19,8 @@ def home(tmp_path, write_noise):
         tmp_path / "probe.npz",
         {"digit": Probe(("one", "three"), np.stack([-DIRECTION, 5 * DIRECTION]), np.zeros(2))},
     )
-    save_latents(tmp_path / "two.npz", draw_latents(2, 100, seed=0), ["first", "../second"])
-    save_latents(tmp_path / "one.npz", draw_latents(1, 100, seed=1), ["last"])
+    save_latents(tmp_path / "two.npz", UniformPrior().sample(2, 100, seed=0), ["first", "../second"])
+    save_latents(tmp_path / "one.npz", UniformPrior().sample(1, 100, seed=1), ["last"])
     write_noise(tmp_path / "x.wav")
     write_noise(tmp_path / "y.wav", level=0.1)
     return tmp_path
@@ -37,7 +38,7 @@ def test_moves_along_a_direction(command, tiny_models, home):
     assert names == [
         f"{name}_digit_3_{strength}" for name in ("first", "second") for strength in ("-1", "+0", "+0.5")
     ]
-    start = draw_latents(2, 100, seed=0)
+    start = UniformPrior().sample(2, 100, seed=0)
     expected = start[:, None] + np.array([-1, 0, 0.5])[:, None] * DIRECTION
     np.testing.assert_allclose(latents, np.clip(expected, -1, 1).reshape(6, 100), atol=1e-6)
     for name, audio in zip(names, load_generator()(latents).numpy()):
@@ -51,7 +52,7 @@ def test_moves_along_a_direction(command, tiny_models, home):
 
 
 def test_clips_of_one_name_and_of_a_long_one_are_all_there(command, tiny_models, home):
-    latents = draw_latents(3, 100, seed=0)
+    latents = UniformPrior().sample(3, 100, seed=0)
     save_latents(home / "names.npz", latents, ["a", "a", 300 * "b"])
     arguments = ("--probe=probe.npz", "--strength=0", "--quiet", "names.npz")
     result = command("edit_latents", *tiny_models, *arguments, cwd=home)
@@ -81,7 +82,7 @@ def test_a_broken_file_is_reported_and_the_others_are_done(command, tiny_models,
     assert "bad.wav" in result.stderr
     latents, names = load_latents(home / "out/edits/latents.npz")
     assert names == [f"{name}_to_last_0{step}" for name in ("first", "second", "x") for step in (0, 1)]
-    np.testing.assert_array_equal(latents[1::2], np.repeat(draw_latents(1, 100, seed=1), 3, axis=0))
+    np.testing.assert_array_equal(latents[1::2], np.repeat(UniformPrior().sample(1, 100, seed=1), 3, axis=0))
 
 
 @pytest.mark.parametrize(

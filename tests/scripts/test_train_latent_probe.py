@@ -5,7 +5,8 @@ import pytest
 import soundfile
 
 from tf_inversion.applications.probe import load_probes
-from tf_inversion.latents import draw_latents, save_latents
+from tf_inversion.latents import save_latents
+from tf_inversion.priors import UniformPrior
 
 
 def table(text):
@@ -71,7 +72,7 @@ def test_of_recordings(command, inverter, tones):
 
 def test_of_latents_that_were_saved(command, inverter, tones):
     names = [path.stem for path in sorted((tones / "clips").iterdir()) if "_1" in path.stem]
-    latents = draw_latents(len(names), 100, seed=0)
+    latents = UniformPrior().sample(len(names), 100, seed=0)
     latents[:, :30] += np.array([[1 if "high" in name else -1] for name in names])
     save_latents(tones / "latents.npz", latents, names)
     arguments = ("--data_dir=clips", "--latents=latents.npz", "--num_clips=50", "--confidence=0", "--quiet")
