@@ -150,6 +150,18 @@ def test_a_flac_with_damage_in_it_is_read_up_to_there(read):
     assert damaged.oddities == {"cut"}
     assert 15000 < len(damaged.samples) < 40000
     np.testing.assert_array_equal(damaged.samples, whole[: len(damaged.samples)])
+    again = read(contents, num_frames=len(damaged.samples))  # whether more is asked for or not
+    np.testing.assert_array_equal(again.samples, damaged.samples)
+
+
+def test_damage_in_the_beginning_of_a_flac_leaves_what_is_before_it(read):
+    contents = bytearray(encoded("FLAC/PCM_16", noise(8000)))
+    whole = read(contents).samples
+    contents[len(contents) * 3 // 4] ^= 1
+    damaged = read(contents)
+    assert 1000 < len(damaged.samples) < 6000
+    for count in (len(damaged.samples), len(damaged.samples) - 1, 1):
+        np.testing.assert_array_equal(read(contents, num_frames=count).samples, whole[:count])
 
 
 @pytest.mark.parametrize("rate", [0, 1, 999, 1_000_001, 0x7FFFFFFF, 0xFFFFFFFF])

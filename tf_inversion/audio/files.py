@@ -163,7 +163,7 @@ def _averaged(path: str | os.PathLike, file: soundfile.SoundFile, wanted: int) -
             block = file.read(out=space)
             ended = "end" if len(block) < len(space) else ""
         except soundfile.LibsndfileError:
-            block, ended = space[: np.isfinite(space[:, -1]).argmin()], "damage"  # what was read until there
+            block, ended = space[~np.isnan(space[:, -1])], "damage"  # what was read until there
             if not total + len(block):
                 raise
         if not (np.abs(block) <= LOUDEST).all():
