@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +49,7 @@ class Generator(keras.layers.Layer):
         sample_rate: int = 16000,
         latent_prior: str = "uniform",
         condition: Condition | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         """Makes the layer.
 

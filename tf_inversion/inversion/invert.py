@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -45,13 +46,13 @@ def without_warnings() -> Iterator[None]:
 
 
 def invert(
-    audio,
+    audio: Any,
     models: ModelBundle | Generator | None = None,
     settings: InversionSettings | str | None = None,
     *,
     progress: Callable[[Iterable], Iterable] = iter,
     watch: Callable[[np.ndarray], object] | None = None,
-    **overrides,
+    **overrides: Any,
 ) -> InversionResult:
     """Recovers the latent vectors of audio clips under a frozen generator.
 
