@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,9 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
 
     Works for a file or a folder. If the block raises, nothing is left behind
     and what was at `path` before is still there. A file does not replace a folder.
+
+    Raises:
+      OSError: if it can't be written, also where TensorFlow says so in an error of its own.
     """
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +53,11 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
                 raise IsADirectoryError(f"{path}: is a folder")
             os.replace(path, folder / "previous")
         os.replace(folder / path.name, path)
+    except Exception as error:
+        tensorflow = sys.modules.get("tensorflow")  # which takes seconds to import
+        if tensorflow and isinstance(error, tensorflow.errors.OpError):
+            raise OSError(f"{path}: can't be written ({str(error).splitlines()[0][:120]})") from error
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _unfinished.discard(folder)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from starlette.middleware import Middleware
 
 from tf_inversion import errors, pages
 from tf_inversion.applications import explorer
 from tf_inversion.applications.probe import Probe
+from tf_inversion.applications.same_origin import SameOrigin
 from tf_inversion.audio.layouts import DIGITS
 from tf_inversion.models import ModelBundle
 
@@ -25,6 +27,7 @@ _NUM_AUDIBLE = 6
 _MAX_AMOUNT = 6.0  # along a digit's direction; latents are about 5.8 long
 _STEP = 0.05  # of a slider
 _MAX_ITERATIONS = 1000
+_NO_CLIP = "Give it a clip first: a file, a recording, an example or a random one."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +87,7 @@ def serving(
         prevent_thread_lock=True,
         max_file_size=MAX_FILE_SIZE,
         ssr_mode=False,
+        app_kwargs={"middleware": [Middleware(SameOrigin, host=host)]},
         pwa=False,
         mcp_server=False,
         enable_monitoring=False,
@@ -199,16 +203,8 @@ class _Page:
         return page
 
     def _slider(self, label: str, furthest: float) -> gr.Slider:
-        return gr.Slider(
-            -furthest,
-            furthest,
-            0,
-            step=_STEP,
-            label=label,
-            min_width=200,
-            buttons=[],
-            elem_classes="direction",
-        )
+        looks = {"min_width": 200, "buttons": [], "elem_classes": "direction"}
+        return gr.Slider(-furthest, furthest, 0, step=_STEP, label=label, **looks)
 
     def _stop(self, request: gr.Request) -> None:
         if stop := self._stops.get(request.session_hash):
@@ -218,6 +214,9 @@ class _Page:
         self, session: Session, path: str, scale: bool, method: str, iterations: int, request: gr.Request
     ) -> Iterator[list]:
         """Takes a file, the recording or the name of an example, and inverts it."""
+        if path is None:
+            yield self._answer(note=_NO_CLIP)
+            return
         try:
             path = self._examples.get(path, path)
             peak = (self._peak or 0.9) if scale else 0.0
@@ -240,7 +239,7 @@ class _Page:
 
     def _search(self, session: Session, method: str, iterations: int, request: gr.Request) -> Iterator[list]:
         if session.clip is None:
-            yield self._answer(note="Give it a clip first: a file, a recording, an example or a random one.")
+            yield self._answer(note=_NO_CLIP)
             return
         stop = self._stops[request.session_hash] = threading.Event()
         try:

@@ -19,7 +19,7 @@ import tf_inversion
 from tf_inversion import paths
 from tf_inversion.audio import spectrogram
 from tf_inversion.export import signatures, versions
-from tf_inversion.generators import base, checkpoint
+from tf_inversion.generators import base
 from tf_inversion.models import ModelBundle
 
 
@@ -59,14 +59,11 @@ def export(
     for variable in module.frozen:
         # Keras keeps in a variable what it was made as, whatever was frozen since.
         variable._trainable = False
-    try:
-        with paths.writing(target) as unfinished:
-            tf.saved_model.save(module, os.fspath(unfinished), functions)
-            _write_warmup(unfinished / "assets.extra", target.absolute().parent.name, models.generator)
-            told = _metadata(models, functions) | {"files": _checksums(unfinished)}
-            (unfinished / "metadata.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    except tf.errors.OpError as error:
-        raise OSError(f"{target}: can't be written ({checkpoint.first_line(error)})") from error
+    with paths.writing(target) as unfinished:
+        tf.saved_model.save(module, os.fspath(unfinished), functions)
+        _write_warmup(unfinished / "assets.extra", target.absolute().parent.name, models.generator)
+        told = _metadata(models, functions) | {"files": _checksums(unfinished)}
+        (unfinished / "metadata.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     versions.write_server_files(target.parent)
     return target
 
