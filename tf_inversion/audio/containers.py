@@ -146,7 +146,7 @@ def inspect(path: str | os.PathLike) -> Container:
         reason = getattr(error, "strerror", None) or error
         raise errors.AudioFileError(f"{path}: can't be opened ({reason})") from error
     raise errors.AudioFileError(
-        f"{path}: not readable as audio: it is {kind}; convert it, or fetch it again, to WAV, FLAC or MP3"
+        f"{path}: not readable as audio: it is {kind}; convert it to WAV, FLAC or MP3, or fetch it again"
     )
 
 
