@@ -1,4 +1,4 @@
-"""Latent vectors: drawn, turned into clips, kept in files."""
+"""Latent vectors: turned into clips, kept in files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ import numpy as np
 from tf_inversion import errors, paths
 from tf_inversion.batching import batches
 from tf_inversion.generators.base import Generator
-from tf_inversion.priors import UniformPrior
-
-
-def draw_latents(num: int, latent_dim: int, seed: int) -> np.ndarray:
-    """Draws latent vectors float32 [num, latent_dim], uniform in [-1, 1] (paper, section 3.2.1)."""
-    return UniformPrior().sample(num, latent_dim, seed)
 
 
 def synthesize(

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import batch
-from tf_inversion.latents import draw_latents
+from tf_inversion.priors import UniformPrior
 
 
 class Linear(Generator):
@@ -76,7 +76,7 @@ def cliff():
 @pytest.fixture(scope="session")
 def curved_clips(curved):
     """Six latent vectors of `curved`, and their clips."""
-    latents = draw_latents(6, 4, seed=1)
+    latents = UniformPrior().sample(6, 4, seed=1)
     return latents, curved(latents).numpy()
 
 

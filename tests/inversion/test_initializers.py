@@ -9,9 +9,10 @@ from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import initializers
 from tf_inversion.inversion.methods import plan
 from tf_inversion.inversion.settings import InversionSettings
-from tf_inversion.latents import draw_latents, save_latents
+from tf_inversion.latents import save_latents
 from tf_inversion.models import ModelBundle
 from tf_inversion.networks.inverter import Inverter
+from tf_inversion.priors import UniformPrior
 
 
 class Tones(Generator):
@@ -33,7 +34,7 @@ def generator():
 
 @pytest.fixture(scope="module")
 def made(generator):
-    latents = draw_latents(3, 2, seed=7)
+    latents = UniformPrior().sample(3, 2, seed=7)
     return latents, generator(latents).numpy()
 
 
@@ -54,7 +55,7 @@ def test_random_starts_of_a_clip_do_not_depend_on_how_many_follow(generator):
 
 @pytest.mark.parametrize("seed", [0, 1, 7])
 def test_no_start_is_the_answer_by_the_same_seed(generator, seed):
-    answers = draw_latents(1024, 2, seed)
+    answers = UniformPrior().sample(1024, 2, seed)
     clips = generator(answers[:4]).numpy()
     for begin in (
         initializers.random(4, 1, generator, seed),

@@ -15,10 +15,11 @@ from tf_inversion.inversion.invert import without_warnings
 from tf_inversion.inversion.methods import METHODS
 from tf_inversion.inversion.result import STATUSES
 from tf_inversion.inversion.solvers.lbfgs import LBFGS
-from tf_inversion.latents import draw_latents, save_latents
+from tf_inversion.latents import save_latents
 from tf_inversion.models import ModelBundle
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.loading import load_inverter
+from tf_inversion.priors import UniformPrior
 
 
 def value_of(weights, generator, clips, latents):
@@ -44,7 +45,7 @@ def noise():
     ],
 )
 def test_every_refinement_recovers_latents(linear, refine, backend):
-    latents = 0.9 * draw_latents(5, 3, seed=2)
+    latents = 0.9 * UniformPrior().sample(5, 3, seed=2)
     clips = linear(latents).numpy()
     options = {"init": "zero", "refine": refine, "backend": backend, "objective": "synthesized"}
     result = invert(clips, linear, **options, max_iterations=600, batch_size=4)
@@ -84,7 +85,7 @@ def test_methods_of_the_paper(curved, curved_clips, caplog):
 
 
 def test_another_refinement_does_without_the_method_s_own_options(linear):
-    latents = draw_latents(2, 3, seed=0)
+    latents = UniformPrior().sample(2, 3, seed=0)
     options = {"init": "zero", "objective": "synthesized", "max_iterations": 60}
     own = invert(linear(latents).numpy(), linear, "encoder_gauss_newton", **options)
     np.testing.assert_allclose(own.latents, latents, atol=1e-5)
@@ -94,7 +95,7 @@ def test_another_refinement_does_without_the_method_s_own_options(linear):
 
 def test_default_is_the_embedded_encoder():
     generator = load_generator()
-    clip = generator(draw_latents(1, generator.latent_dim, seed=5)).numpy()[0]
+    clip = generator(UniformPrior().sample(1, generator.latent_dim, seed=5)).numpy()[0]
     result = invert(clip)
     np.testing.assert_allclose(result.latents, load_inverter().encode(clip[None]), atol=1e-5)
     np.testing.assert_allclose(result.audio, generator(result.latents), atol=1e-5)
@@ -121,7 +122,7 @@ def test_paths(curved, curved_clips, tmp_path):
 
 
 def test_a_solved_clip_is_not_started_again(linear):
-    latents = draw_latents(3, 3, seed=0)
+    latents = UniformPrior().sample(3, 3, seed=0)
     options = {"init": "random", "objective": "synthesized"}
     result = invert(linear(latents).numpy(), linear, "least_squares", **options, starts=4)
     np.testing.assert_allclose(result.latents, latents, atol=1e-5)

@@ -136,7 +136,8 @@ def search(
 
     chosen = METHODS[method]
     if chosen.init == "encoder" and chosen.refine != "none":
-        (start,) = models.inverter.encode(audio[None]).numpy()
+        (inverter,) = models.require("inverter")
+        (start,) = inverter.encode(audio[None]).numpy()
         yield Found(start, told("starting from the encoder's answer"), done=False)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(

@@ -119,7 +119,7 @@ def evaluate(
         began = time.perf_counter()
         results[name] = _finite(name, run(clips.audio))
         seconds[name] = (time.perf_counter() - began) / len(clips.audio)
-    batches = {"batch_size": batch_size, "progress": progress}
+    batches: dict[str, Any] = {"batch_size": batch_size, "progress": progress}
     evaluation = measure(clips, results, models, baselines=True, **batches)
     for name, value in seconds.items():
         evaluation.per_clip[name]["wall_seconds"] = np.full(len(clips.audio), value)

@@ -37,16 +37,17 @@ def write_inversion(
     """
     clips, (*_, (method, result)) = evaluation.clips, evaluation.results.items()
     latents, reconstructions = folder / "latents.npz", folder / "reconstructions"
-    for name, audio in zip(clips.names, result.audio):
+    names = clips.names or []
+    for name, audio in zip(names, result.audio):
         write_audio(reconstructions / f"{name}.wav", audio, clips.sample_rate)
-    remove_earlier(latents, reconstructions, clips.names)
-    save_latents(latents, result.latents, clips.names, result.latent_std, clips.paths)
+    remove_earlier(latents, reconstructions, names)
+    save_latents(latents, result.latents, names, result.latent_std, clips.paths)
     write_csv(folder / "metrics.csv", columns.rows(evaluation.per_clip[method]))
     if trace:
-        write_csv(folder / "trace.csv", trace_rows(clips.names, result), TRACE)
+        write_csv(folder / "trace.csv", trace_rows(names, result), TRACE)
     else:
         (folder / "trace.csv").unlink(missing_ok=True)
-    sections = [Section(f"Clips: {len(clips.names)}", evaluation, len(clips.names))] if report else []
+    sections = [Section(f"Clips: {len(names)}", evaluation, len(names))] if report else []
     pages = write_report(folder, sections, provenance, progress)
     return ["reconstructions/", "latents.npz", "metrics.csv", *(page.name for page in pages[:1])]
 

@@ -58,7 +58,7 @@ def starts(
 
 def random(n: int, count: int, generator: Generator, seed: int) -> np.ndarray:
     """Draws latents from the generator's prior: float32 [n, count, latent_dim]."""
-    # Another stream than `latents.draw_latents`: a start must not be the answer by the same seed.
+    # Another stream than `Generator.draw_latents`: a start must not be the answer by the same seed.
     drawn = generator.prior.sample(n * count, generator.latent_dim, [seed, 1])
     return drawn.reshape(n, count, -1)
 

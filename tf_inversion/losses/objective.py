@@ -97,7 +97,9 @@ class Objective:
         """Returns residuals [b, m] whose sum of squares is the objective, if `is_least_squares`."""
         view = self._view(latents)
         parts = [
-            term.distance.residuals(targets[name], term.features(view), self.weights[name])
+            term.distance.residuals(  # type: ignore[attr-defined]
+                targets[name], term.features(view), self.weights[name]
+            )
             for name, term in self._terms.items()
         ]
         return tf.concat(parts, 1)

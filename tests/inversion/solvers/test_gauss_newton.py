@@ -9,12 +9,12 @@ from tf_inversion.generators.base import FunctionGenerator
 from tf_inversion.inversion import batch
 from tf_inversion.inversion.solvers.gauss_newton import GaussNewton, jacobian
 from tf_inversion.inversion.uncertainty import standard_deviation
-from tf_inversion.latents import draw_latents
 from tf_inversion.networks.classifier import Classifier
+from tf_inversion.priors import UniformPrior
 
 
 def test_jacobian_is_that_of_reverse_mode_and_of_differences(curved):
-    z = tf.constant(draw_latents(2, 4, seed=3))
+    z = tf.constant(UniformPrior().sample(2, 4, seed=3))
     forward = jacobian(curved, z).numpy()
     assert forward.shape == (2, 4, 64)
     with tf.GradientTape() as tape:
@@ -27,7 +27,7 @@ def test_jacobian_is_that_of_reverse_mode_and_of_differences(curved):
 
 
 def test_a_linear_generator_is_solved_in_one_round(minimize, linear):
-    latents = draw_latents(3, 3, seed=0)
+    latents = UniformPrior().sample(3, 3, seed=0)
     objective = losses.make_objective("synthesized", linear)
     start = -latents
     found = minimize(
@@ -54,7 +54,7 @@ def test_each_step_may_have_a_jacobian_of_its_own(minimize, curved, curved_clips
 def test_clips_that_nothing_explains_end_at_the_least_squares(minimize, linear):
     """But for the pull of the prior, which is as strong as a latent of 0.006 of what is unexplained."""
     clips = np.random.default_rng(3).normal(0, 0.3, (2, 40)).astype(np.float32)
-    latents = draw_latents(2, 3, seed=1)
+    latents = UniformPrior().sample(2, 3, seed=1)
     clips = linear(latents).numpy() + 0.05 * clips
     best, squares = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[:2]
     objective = losses.make_objective("synthesized", linear)
@@ -89,7 +89,7 @@ def test_a_jacobian_is_corrected_along_a_curved_valley(minimize, rosenbrock):
 
 def test_embedded_generator_is_recovered_exactly(minimize):
     generator = load_generator()
-    latents = draw_latents(2, generator.latent_dim, seed=5)
+    latents = UniformPrior().sample(2, generator.latent_dim, seed=5)
     start = latents + np.random.default_rng(1).normal(0, 0.03, latents.shape).astype(np.float32)
     objective = losses.make_objective("synthesized", generator)
     found = minimize(GaussNewton(objective), generator(latents).numpy(), start, max_iterations=40, goal=1e-12)
@@ -100,7 +100,7 @@ def test_embedded_generator_is_recovered_exactly(minimize):
 def test_one_clip_alone_may_be_heard_by_its_spectrum(minimize):
     """TensorFlow 2.17 crashed on the vectorised spectrum of a single clip."""
     generator = load_generator()
-    latents = draw_latents(1, generator.latent_dim, seed=0)
+    latents = UniformPrior().sample(1, generator.latent_dim, seed=0)
     objective = losses.make_objective("phase_free", generator)
     start = np.zeros_like(latents)
     found = minimize(GaussNewton(objective), generator(latents).numpy(), start, max_iterations=8)
@@ -117,7 +117,7 @@ def test_iterations_run_out_at_the_end_of_a_round(minimize, curved, curved_clips
 
 
 def test_a_member_with_nan_leaves_the_others_alone(minimize, linear):
-    latents = draw_latents(3, 3, seed=2)
+    latents = UniformPrior().sample(3, 3, seed=2)
     start = np.zeros_like(latents)
     start[1] = np.nan
     objective = losses.make_objective("synthesized", linear)
@@ -134,7 +134,7 @@ def deaf(linear):
 
 
 def test_latents_that_make_no_difference_go_to_the_mean_of_the_prior(minimize, deaf):
-    latents = draw_latents(2, 3, seed=2)
+    latents = UniformPrior().sample(2, 3, seed=2)
     start = np.array([[0, 0.5, -0.5], [0.1, -0.9, 0.6]], np.float32)
     objective = losses.make_objective("synthesized", deaf)
     found = minimize(GaussNewton(objective), deaf(latents).numpy(), start, max_iterations=16, goal=-1)
@@ -146,7 +146,7 @@ def test_latents_that_make_no_difference_go_to_the_mean_of_the_prior(minimize, d
 
 
 def test_a_singular_hessian_at_the_answer_does_no_harm(minimize, deaf):
-    latents = draw_latents(2, 3, seed=2)
+    latents = UniformPrior().sample(2, 3, seed=2)
     objective = losses.make_objective("synthesized", deaf)
     found = minimize(GaussNewton(objective), deaf(latents).numpy(), latents, max_iterations=8, goal=-1)
     assert (found.objective < 1e-9).all()
@@ -158,7 +158,7 @@ def test_of_a_noisy_clip_the_most_probable_latents_are_found(minimize):
     sounds = random.normal(0, 0.3, (3, 2000)).astype(np.float32)
     sounds[2] *= 0.01  # which the noise nearly drowns
     generator = FunctionGenerator(lambda z: tf.matmul(z, sounds), tf.TensorShape([None, 3]), "linear")
-    latents = draw_latents(4, 3, seed=2)
+    latents = UniformPrior().sample(4, 3, seed=2)
     clips = generator(latents).numpy() + random.normal(0, 0.1, (4, 2000)).astype(np.float32)
     objective = losses.make_objective("synthesized", generator)
     found = minimize(GaussNewton(objective), clips, np.zeros_like(latents), max_iterations=40)
@@ -177,7 +177,7 @@ def test_refuses_what_is_no_sum_of_squares(linear, name):
 
 
 def test_error_bars_of_a_linear_generator(linear):
-    latents = draw_latents(10, 3, seed=0)  # more than fit into one batch of Jacobians
+    latents = UniformPrior().sample(10, 3, seed=0)  # more than fit into one batch of Jacobians
     clips = linear(latents).numpy() + np.random.default_rng(0).normal(0, 0.1, (10, 40)).astype(np.float32)
     std = standard_deviation(linear, clips, latents)
     assert (std.shape, std.dtype) == ((10, 3), np.float32)
@@ -190,7 +190,7 @@ def test_error_bars_of_a_linear_generator(linear):
 
 def test_error_bars_are_as_long_as_errors(minimize, curved):
     """Noise at -20 dB on 100 clips: errors divided by error bars have a root mean square near 1."""
-    latents = draw_latents(100, 4, seed=4)
+    latents = UniformPrior().sample(100, 4, seed=4)
     clips = curved(latents).numpy()
     noise = np.random.default_rng(5).normal(size=clips.shape).astype(np.float32)
     clips += 0.1 * np.sqrt(np.mean(clips**2, 1, keepdims=True)) * noise
@@ -205,7 +205,7 @@ def test_error_bars_are_as_long_as_errors(minimize, curved):
 
 
 def test_error_bars_of_what_is_not_heard_are_those_of_the_prior(deaf):
-    latents = draw_latents(2, 3, seed=2)
+    latents = UniformPrior().sample(2, 3, seed=2)
     std = standard_deviation(deaf, deaf(latents).numpy(), latents)
     assert (std[:, 0] < 1e-5).all()
     # Of two latents whose sum is known either may be off by the spread of their difference.
