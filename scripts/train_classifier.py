@@ -10,17 +10,17 @@ Killed and started again with the same flags, it goes on where it was.
 from absl import flags
 
 from tf_inversion.scripts import command, common_flags, settings_flags, training_flags
-from tf_inversion.training.settings import ClassifierTrainingSettings, RunSettings
+from tf_inversion.training.settings import ClassifierTrainingSettings
 
 FLAGS = flags.FlagValues()
 
-training_flags.define_settings(FLAGS, ClassifierTrainingSettings, "runs/classifier", epochs=50)
+training_flags.define(FLAGS, ClassifierTrainingSettings, output_dir="runs/classifier")
 
 
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
     settings = settings_flags.read(ClassifierTrainingSettings, FLAGS)
-    run = settings_flags.read(RunSettings, FLAGS, output_dir=str(common_flags.output_dir(FLAGS)))
+    run = training_flags.read_run(FLAGS)
 
     from tf_inversion.training.classifier import train_classifier
 

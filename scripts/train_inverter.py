@@ -18,11 +18,11 @@ from absl import flags
 from tf_inversion import errors
 from tf_inversion.models import ModelBundle, ModelSettings
 from tf_inversion.scripts import command, common_flags, settings_flags, training_flags
-from tf_inversion.training.settings import InverterTrainingSettings, RunSettings
+from tf_inversion.training.settings import InverterTrainingSettings
 
 FLAGS = flags.FlagValues()
 
-training_flags.define_settings(FLAGS, InverterTrainingSettings, "runs/inverter", epochs=250)
+training_flags.define(FLAGS, InverterTrainingSettings, output_dir="runs/inverter", epochs=250)
 settings_flags.define(ModelSettings, FLAGS, without=("inverter", "judge"))
 flags.DEFINE_bool(
     "synthesized_only",
@@ -78,7 +78,7 @@ def _loss_weights() -> str:
 def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
     settings = settings_flags.read(InverterTrainingSettings, FLAGS, loss_weights=_loss_weights())
-    run = settings_flags.read(RunSettings, FLAGS, output_dir=str(common_flags.output_dir(FLAGS)))
+    run = training_flags.read_run(FLAGS)
 
     from tf_inversion.training.distribution import make_strategy
     from tf_inversion.training.inverter import needs_classifier, train_inverter

@@ -16,6 +16,7 @@ from tf_inversion import errors
 from tf_inversion.audio import files
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.training import lock, loop
+from tf_inversion.training.ema import MovingAverage
 from tf_inversion.training.run import Run
 from tf_inversion.training.settings import ClassifierTrainingSettings, InverterTrainingSettings, RunSettings
 
@@ -33,10 +34,10 @@ class LineTraining(loop.Training):
         self.model = keras.Sequential(
             [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")], name="line"
         )
-        self.optimizer = keras.optimizers.Adam(
-            0.1, **({} if average is None else {"use_ema": True, "ema_momentum": average})
-        )
+        self.optimizer = keras.optimizers.Adam(0.1)
         self.optimizer.build(self.model.trainable_variables)
+        if average is not None:
+            self.average = MovingAverage(self.model.trainable_variables, average)
         self.kill_at, self.poison_at = kill_at, poison_at
         self.steps_seen = []
         self.run = Run(
@@ -68,6 +69,8 @@ class LineTraining(loop.Training):
             self.optimizer.apply(
                 tape.gradient(loss, self.model.trainable_variables), self.model.trainable_variables
             )
+            if self.average:
+                self.average.update()
         self.steps_seen.append(step)
         return {"loss": loss}
 

@@ -12,7 +12,7 @@ from tensorflow.core.util import event_pb2
 
 from tf_inversion import errors
 from tf_inversion.audio import files
-from tf_inversion.audio.clips import ClipList, find_clips
+from tf_inversion.audio.clips import ClipList, check_clips, find_clips
 from tf_inversion.evaluation import samples
 from tf_inversion.generators.loading import load_generator
 from tf_inversion.generators.official import network_variables
@@ -20,13 +20,25 @@ from tf_inversion.generators.official_graph import save_official
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.discriminator import Discriminator
-from tf_inversion.training import wavegan
+from tf_inversion.training import loop
 from tf_inversion.training.adversarial import LOSSES
-from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.run import Run
-from tf_inversion.training.wavegan import WaveGANSettings, start_from, train_wavegan
+from tf_inversion.training.settings import RunSettings, WaveGANTrainingSettings
+from tf_inversion.training.wavegan import WaveGANTraining, start_from, train_wavegan
 
 SMALL = WaveGANConfig(dim=1, kernel_len=5, latent_dim=3)
+SETTINGS = {
+    "width": 1,
+    "kernel_len": 5,
+    "latent_dim": 3,
+    "mel_width": 0,
+    "batch_size": 2,
+    "peak": 0.0,
+    "gain_db": 3.0,
+    "shift_seconds": 0.01,
+    "num_judged": 20,
+    "format": "keras",
+}
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config")  # tf.data stays in graphs
 
 
@@ -51,6 +63,11 @@ def clips(tmp_path_factory) -> dict[str, ClipList]:
         audio = rng.uniform(-1, 1, 9000).astype(np.float32) * rng.uniform(0.1, 0.9)
         files.write_audio(folder / ("train" if i < 8 else "valid") / f"{i}.wav", audio, 16000)
     return {split: find_clips(folder, split) for split in ("train", "valid")}
+
+
+def judge() -> Classifier:
+    keras.utils.set_random_seed(5)
+    return Classifier(architecture="mel_cnn", width=2)
 
 
 class Killed(Exception):
@@ -78,37 +95,25 @@ class Bar:
         pass
 
 
-class Training:
-    """A run of steps of two clips, and the networks that it trains."""
+class Training(WaveGANTraining):
+    """Steps of two clips."""
 
     def __init__(self, output_dir, clips, seed=0, epochs=2, steps_per_epoch=2, kill_at=None, **changes):
         self.generator, self.discriminator = networks(seed, mel_width=0)
-        self.save = changes.pop("save", wavegan.save_keras)
+        self.note = changes.pop("note", lambda *_: None)
+        loss = changes.pop("loss", dataclasses.replace(LOSSES["ns_r1"], penalty_every=2))
         progress = Bar(kill_at) if kill_at else None
-        self.run = Run(
-            output_dir, epochs, steps_per_epoch, settings={}, checkpoint_minutes=0.0, progress=progress
-        )
-        keras.utils.set_random_seed(5)
-        self.judge = Classifier(architecture="mel_cnn", width=2)
-        self.clips = clips
-        self.settings = WaveGANSettings(
-            **{"loss": dataclasses.replace(LOSSES["ns_r1"], penalty_every=2), **changes},
-            augmentation=Augmentation(gain_db=3.0, shift_seconds=0.01),
-            batch_size=2,
-            num_judged=20,
-        )
+        self.run = Run(output_dir, epochs, steps_per_epoch, {}, checkpoint_minutes=0.0, progress=progress)
+        settings = WaveGANTrainingSettings(**{**SETTINGS, **changes})
+        clips = [check_clips(clips[split]) for split in ("train", "valid")]
+        super().__init__((self.generator, self.discriminator), loss, judge(), clips, settings)
 
     def fit(self):
-        return train_wavegan(
-            self.run,
-            self.generator,
-            self.discriminator,
-            self.judge,
-            self.clips["train"],
-            self.clips["valid"],
-            self.settings,
-            self.save,
-        )
+        return loop.fit(self.run, self)
+
+    def save(self, path, step):
+        self.note(path, step, self.model.network.get_weights())
+        super().save(path, step)
 
     def weights(self):
         """All weights, and the states that the phases are drawn from."""
@@ -118,15 +123,15 @@ class Training:
 def test_a_killed_run_goes_on_to_the_same_weights(clips, tmp_path):
     saved = {"whole": {}, "torn": {}}
 
-    def save(average, path, step):
-        saved[path.parent.name][path.name, step] = average.network.get_weights()
+    def note(path, step, weights):
+        saved[path.parent.name][path.name, step] = weights
 
-    whole = Training(tmp_path / "whole", clips, save=save)
+    whole = Training(tmp_path / "whole", clips, note=note)
     best = whole.fit()
     with pytest.raises(Killed):
-        Training(tmp_path / "torn", clips, save=save, kill_at=1).fit()
+        Training(tmp_path / "torn", clips, note=note, kill_at=1).fit()
     assert saved["torn"] == {}, "killed within the first epoch"
-    resumed = Training(tmp_path / "torn", clips, seed=1, save=save)  # other weights, other phases
+    resumed = Training(tmp_path / "torn", clips, seed=1, note=note)  # other weights, other phases
     assert resumed.fit()["validation/loss"] == best["validation/loss"]
     for expected, actual in zip(whole.weights(), resumed.weights()):
         np.testing.assert_array_equal(actual, expected)
@@ -147,7 +152,7 @@ def test_the_nearest_epoch_by_frechet_distance_is_kept(clips, tmp_path, monkeypa
         clips,
         epochs=3,
         steps_per_epoch=1,
-        save=lambda average, path, step: saved.append((path.name, step)),
+        note=lambda path, step, weights: saved.append((path.name, step)),
     )
     best = training.fit()
     assert (best["epoch"], best["validation/frechet_distance"], best["validation/loss"]) == (2, 2.0, 2.0)
@@ -155,17 +160,15 @@ def test_the_nearest_epoch_by_frechet_distance_is_kept(clips, tmp_path, monkeypa
     assert [step for name, step in saved if name == "generator_last"] == [1, 2, 3]
 
 
-def test_what_is_saved_is_the_running_average(clips, tmp_path):
-    averages = []
-
-    def save(average, path, step):
-        averages.append(average)
-        wavegan.save_keras(average, path, step)
-
-    training = Training(tmp_path, clips, epochs=1, steps_per_epoch=2, save=save)
+@pytest.mark.parametrize("kind", ["official", "keras"])
+def test_what_is_saved_is_the_moving_average(clips, tmp_path, kind):
+    noted = []
+    training = Training(
+        tmp_path, clips, epochs=1, steps_per_epoch=2, format=kind, note=lambda *saved: noted.append(saved)
+    )
     training.fit()
-    saved = load_generator(tmp_path / "generator_last.keras")
-    for kept, average in zip(saved.network.get_weights(), averages[-1].network.get_weights()):
+    saved = load_generator(tmp_path / ("generator_last" if kind == "official" else "generator_last.keras"))
+    for kept, average in zip(saved.network.get_weights(), noted[-1][2]):
         np.testing.assert_array_equal(kept, average)
     z = tf.ones([1, 3])
     assert not np.array_equal(saved(z), training.generator(z))
@@ -178,59 +181,39 @@ class ScoresOnly:
 
 
 MISFITS = {
-    "no features": (SMALL, 16000, lambda: ScoresOnly(), "judge: the official score model gives no embedding"),
+    "no features": ({}, ScoresOnly, "judge: the official score model gives no embedding"),
     "rate": (
-        SMALL,
-        8000,
+        {"sample_rate": 8000},
         lambda: Classifier(width=1, architecture="mel_cnn"),
         "judge: takes 16384 samples at 16000 Hz, but the generator makes 16384 at 8000 Hz",
     ),
     "length": (
-        SMALL,
-        16000,
+        {},
         lambda: Classifier(width=1, architecture="mel_cnn", num_samples=20000),
         "judge: takes 20000 samples",
-    ),
-    "stereo": (
-        dataclasses.replace(SMALL, num_channels=2),
-        16000,
-        lambda: Classifier(width=1, architecture="mel_cnn"),
-        "makes 2 channels",
     ),
 }
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
 def test_what_does_not_fit_is_refused_before_anything_is_written(misfit, clips, tmp_path):
-    config, sample_rate, judge, message = MISFITS[misfit]
-    generator = WaveGAN(config, sample_rate=sample_rate)
-    run = Run(tmp_path / "run", 1, 1, {})
+    changes, judge_of, message = MISFITS[misfit]
+    settings = WaveGANTrainingSettings(**{**SETTINGS, **changes})
     with pytest.raises(errors.InvalidArgumentError, match=message) as caught:
-        train_wavegan(run, generator, Discriminator(config), judge(), clips["train"], clips["valid"])
+        train_wavegan(*clips.values(), judge_of(), settings, RunSettings(str(tmp_path / "run")))
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 
-def test_one_clip_is_too_few_to_validate_with(clips, tmp_path):
-    training = Training(tmp_path / "run", {**clips, "valid": clips["valid"].pick([0])})
-    with pytest.raises(errors.DatasetError, match="1 of 1 readable; needed are at least 2"):
-        training.fit()
-
-
-def test_labels_are_asked_for_where_a_head_wants_them(clips, tmp_path):
-    training = Training(tmp_path / "run", clips)
-    _, training.discriminator = networks(0, num_labels=2)
-    with pytest.raises(errors.InvalidArgumentError, match="discriminator: has a head for labels"):
-        training.fit()
-    assert not list(tmp_path.iterdir())
-
-
-def test_silent_clips_are_refused(tmp_path):
+def test_too_little_to_learn_from_is_refused(clips, tmp_path):
     for i in range(3):
         files.write_audio(tmp_path / "silence/train" / f"{i}.wav", np.zeros(9000, np.float32), 16000)
     silence = find_clips(tmp_path / "silence", "train")
+    settings, run = WaveGANTrainingSettings(**SETTINGS), RunSettings(str(tmp_path / "run"))
+    with pytest.raises(errors.DatasetError, match="1 of 1 readable; needed are at least 2"):
+        train_wavegan(clips["train"], clips["valid"].pick([0]), judge(), settings, run)
     with pytest.raises(errors.DatasetError, match="all 3 clips are silent"):
-        Training(tmp_path / "run", {"train": silence, "valid": silence}).fit()
+        train_wavegan(silence, silence, judge(), settings, run)
     assert not (tmp_path / "run").exists()
 
 
@@ -243,7 +226,7 @@ def test_a_collapse_ends_the_training_and_leaves_the_last_weights(clips, tmp_pat
         steps_per_epoch=2,
         loss=loss,
         patience=3,
-        save=lambda average, path, step: saved.append((path.name, step)),
+        note=lambda path, step, weights: saved.append((path.name, step)),
     )
     for weight in training.generator.network.weights:
         weight.assign(tf.zeros_like(weight))
@@ -299,7 +282,7 @@ def test_start_from_a_generator_alone_leaves_the_critics(name, tmp_path):
     if name == "official":
         save_official(generator, tmp_path / name, 5)
     else:
-        wavegan.save_keras(generator, tmp_path / "alone", 5)
+        loop.save_model(generator.to_model(), tmp_path / "alone")
     other, opponent = networks(1)
     before = opponent.get_weights()
     start_from(tmp_path / name, other, opponent)

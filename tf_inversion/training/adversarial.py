@@ -12,6 +12,8 @@ from tf_inversion.generators.wavegan import WaveGAN
 from tf_inversion.networks.discriminator import Discriminator
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.collapse import sample_statistics
+from tf_inversion.training.ema import MovingAverage
+from tf_inversion.training.settings import WaveGANTrainingSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,7 @@ class AdversarialLoss:
       penalty_every: it counts in every so many updates, as much more.
       critic_steps: updates of the discriminator for each of the generator.
       learning_rate, beta_1, beta_2: of Adam, for both.
-      average: of the old weights in the generator's running average.
+      average: momentum of the moving average (EMA) of the generator's weights.
       tone_weight: weight of `losses.checkerboard_loss` in the generator's loss.
       tone_delay: steps without the tone loss; it then grows to its weight in as many more. It is least
         for silence, and its gradient largest for quiet clips: a generator that knows nothing yet would
@@ -56,6 +58,13 @@ LOSSES = {
 }
 
 
+def adversarial_loss(settings: WaveGANTrainingSettings) -> AdversarialLoss:
+    """Returns the loss that the settings name, with what they say of it."""
+    names = ("learning_rate", "tone_weight", "tone_delay", "label_weight")
+    given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    return dataclasses.replace(LOSSES[settings.loss], **given)
+
+
 class WaveGANTrainer:
     """The training step: updates of the discriminator, then one of the generator.
 
@@ -75,11 +84,9 @@ class WaveGANTrainer:
         augmentation: Augmentation,
         seed: int,
     ):
-        self.network = generator.network
+        self.generator, self.network = generator, generator.network
         self.network.trainable = True
         self.discriminator = discriminator
-        self.average = WaveGAN(generator.config, sample_rate=generator.sample_rate, name="generator")
-        self.average.network.set_weights(self.network.get_weights())
         self._loss, self._augmentation = loss, augmentation
         self._seed = seed % 2**30  # so that seeds made of it and of the step are int32
         self.optimizers = {
@@ -88,6 +95,7 @@ class WaveGANTrainer:
         }
         self.optimizers["generator"].build(self.network.trainable_variables)
         self.optimizers["discriminator"].build(discriminator.trainable_variables)
+        self.average = MovingAverage(self.network.weights, loss.average, warm_up=True)
 
     def train_step(self, batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Takes (real clips [critic_steps * batch_size, num_samples], their labels, the step)."""
@@ -102,10 +110,6 @@ class WaveGANTrainer:
         for k, (real, classes) in enumerate(parts):
             of_critic, of_samples = self._update_discriminator(real, classes, step, k, penalised)
         of_generator = self._update_generator(len(real), step)
-        # In the first steps the average is of few, or it would long be of the initial weights.
-        share = tf.maximum(1 - self._loss.average, 9 / (10 + tf.cast(step, tf.float32)))
-        for average, weight in zip(self.average.network.weights, self.network.weights):
-            average.assign_add(share * (weight - average))
         return {
             "loss": of_critic["loss"] + of_generator["loss"],
             **{f"discriminator/{name}": value for name, value in of_critic.items()},
@@ -181,6 +185,7 @@ class WaveGANTrainer:
                 terms["labels"] = label_loss(logits)
                 total += self._loss.label_weight * terms["labels"]
         self.optimizers["generator"].apply(tape.gradient(total, variables), variables)
+        self.average.update()
         return {"loss": loss, **terms}
 
     def tone_weight(self, step: tf.Tensor) -> tf.Tensor:
@@ -191,11 +196,13 @@ class WaveGANTrainer:
 
     def _latents(self, batch_size: int, step, k: int) -> tf.Tensor:
         seed = self._seed + step * (self._loss.critic_steps + 1) + k
-        return self.average.prior.draw([batch_size, self.average.latent_dim], tf.stack([self._seed, seed]))
+        return self.generator.prior.draw(
+            [batch_size, self.generator.latent_dim], tf.stack([self._seed, seed])
+        )
 
     def _views(self, audio, step, k: int) -> list[tf.Tensor]:
         seed = tf.stack([self._seed + k, step])
-        return self.discriminator.views(self._augmentation(audio, seed, self.average.sample_rate))
+        return self.discriminator.views(self._augmentation(audio, seed, self.generator.sample_rate))
 
 
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

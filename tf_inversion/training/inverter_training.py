@@ -17,6 +17,7 @@ from tf_inversion.models import ModelBundle
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.training import distribution, loop
 from tf_inversion.training.augmentation import Augmentation
+from tf_inversion.training.ema import MovingAverage
 from tf_inversion.training.run import Metrics, learning_rate
 from tf_inversion.training.settings import InverterTrainingSettings
 
@@ -57,6 +58,8 @@ class InverterTraining(loop.Training):
         self._strategy = strategy or tf.distribute.get_strategy()
         with self._strategy.scope():
             self.optimizer = self._new_optimizer(num_steps * self.clips_per_step // settings.batch_size)
+            if settings.average_weights is not None:
+                self.average = MovingAverage(inverter.trainable_variables, settings.average_weights)
         self.train_step = distribution.distributed(self._strategy, self._step)
         self._augmentation = Augmentation(settings.gain_db, settings.shift_seconds, speed=settings.speed)
         self._prepare = {
@@ -68,9 +71,7 @@ class InverterTraining(loop.Training):
         self._validation_latents = self._latents(_VALIDATION_LATENTS, -1)
 
     def _new_optimizer(self, num_updates: int) -> keras.Optimizer:
-        momentum = self._settings.average_weights
-        average = {} if momentum is None else {"use_ema": True, "ema_momentum": momentum}
-        optimizer = keras.optimizers.Adam(learning_rate(self._settings, num_updates), **average)
+        optimizer = keras.optimizers.Adam(learning_rate(self._settings, num_updates))
         if self._settings.mixed_precision:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(self._inverter.trainable_variables)
@@ -117,6 +118,8 @@ class InverterTraining(loop.Training):
             terms = {name: tf.reduce_sum(term) / self._settings.batch_size for name, term in terms.items()}
             scaled = self.optimizer.scale_loss(terms["loss"])
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        if self.average:
+            self.average.update()
         return terms
 
     def _terms(self, audio, latents, predicted) -> dict[str, tf.Tensor]:

@@ -25,7 +25,8 @@ import tensorflow as tf
 from tf_inversion import errors, paths
 from tf_inversion.audio import decoding
 from tf_inversion.settings import difference
-from tf_inversion.training import checkpoints, ema, lock
+from tf_inversion.training import checkpoints, lock
+from tf_inversion.training.ema import MovingAverage
 from tf_inversion.training.history import History
 from tf_inversion.training.run import Metrics, Run
 
@@ -36,17 +37,23 @@ class Training:
     """What `fit` trains, one step after the other; derive from it.
 
     Attributes:
-      model: saved as <name> (least validation loss) and <name>_last.
-      optimizer: its slots are checkpointed with the model. If it keeps a moving average of the weights
-        (Keras' `use_ema`), that is what is validated and saved.
+      model: saved as `name` (least validation loss) and `name`_last.
+      optimizer: its slots are checkpointed with the model.
+      average: of the model's weights; if there is one, that is what is validated and saved.
       clips_per_step: for the speed in the progress bar.
       tracked: what else is checkpointed, such as an opponent and its optimizer.
     """
 
     model: keras.Model
     optimizer: keras.Optimizer
+    average: MovingAverage | None = None
     clips_per_step: int
     tracked: Mapping[str, Any] = types.MappingProxyType({})
+
+    @property
+    def name(self) -> str:
+        """Of the files that hold the model."""
+        return self.model.name
 
     def batches(self, start: int) -> Iterable:
         """Returns the batches from a global step on, without end: functions of the seed and the step."""
@@ -85,6 +92,8 @@ def fit(run: Run, training: Training) -> Metrics:
     step = tf.Variable(0, dtype=tf.int64)
     best = tf.Variable(math.inf, dtype=tf.float64)
     state = {"step": step, "best": best, "model": model, "optimizer": training.optimizer, **training.tracked}
+    if training.average:
+        state["average"] = training.average.state
     saved = checkpoints.Checkpoints(output_dir / "checkpoints", **state)
 
     def checkpoint() -> None:
@@ -103,7 +112,7 @@ def fit(run: Run, training: Training) -> Metrics:
         started = time.monotonic()
         metrics = _train_epoch(run, training, iterator, step, checkpoint)
         epoch = int(step) // run.steps_per_epoch
-        with ema.averaged_weights(training.optimizer):
+        with training.average.lent() if training.average else contextlib.nullcontext():
             metrics |= {f"validation/{name}": value for name, value in training.validate(run.bar).items()}
             _check_finite(metrics, int(step))
             with checkpoints.one_line(logs), writer.as_default(step=epoch):
@@ -113,8 +122,8 @@ def fit(run: Run, training: Training) -> Metrics:
                 writer.flush()
             if metrics["validation/loss"] < float(best):
                 best.assign(metrics["validation/loss"])
-                training.save(output_dir / model.name, int(step))
-            training.save(output_dir / f"{model.name}_last", int(step))
+                training.save(output_dir / training.name, int(step))
+            training.save(output_dir / f"{training.name}_last", int(step))
         history.append({"epoch": epoch, **metrics, "seconds": time.monotonic() - started})
         checkpoint()
     return history.best()

@@ -12,7 +12,7 @@ import keras
 
 from tf_inversion import errors
 from tf_inversion.training import checkpoints
-from tf_inversion.training.settings import RunSettings, TrainingSettings
+from tf_inversion.training.settings import ResNetTrainingSettings, RunSettings, TrainingSettings
 
 Metrics = dict[str, float]
 
@@ -69,7 +69,7 @@ class Run:
                 "make it smaller or give steps_per_epoch"
             )
         shaping = {**settings.shaping(), **inputs, "steps_per_epoch": steps}
-        if settings.schedule != "constant":
+        if shaping.get("schedule") == "cosine":
             shaping["epochs"] = run.epochs
         folder = Path(run.output_dir)
         return cls(folder, run.epochs, steps, shaping, run.resume, run.checkpoint_minutes, progress)
@@ -97,7 +97,7 @@ def loop_bar(
 
 
 def learning_rate(
-    settings: TrainingSettings, num_updates: int
+    settings: ResNetTrainingSettings, num_updates: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate of a training of so many updates."""
     if settings.schedule == "constant":

@@ -34,15 +34,9 @@ class RunSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings(Settings):
-    """What the trainings of all networks are told."""
+    """What all trainings are told."""
 
     batch_size: int = setting(64, "Clips per batch.", lower=1)
-    learning_rate: float = setting(1e-3, "Adam's learning rate.", lower=0.0)
-    schedule: str = setting(
-        "constant", "How the learning rate goes over --epochs.", choices=("constant", "cosine")
-    )
-    width: int = setting(64, "Channels of the network's first stage.", lower=1)
-    spectrogram: str = setting("log_magnitude", "The ResNet's input.", choices=_SPECTROGRAMS)
     peak: float = setting(0.0, "Scale each clip to this peak level; 0 leaves it.", lower=0.0, upper=1.0)
     gain_db: float = setting(0.0, "Augmentation: the level changes by up to this much.", lower=0.0)
     shift_seconds: float = setting(0.0, "Augmentation: starts up to this much later.", lower=0.0)
@@ -50,7 +44,19 @@ class TrainingSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifierTrainingSettings(TrainingSettings):
+class ResNetTrainingSettings(TrainingSettings):
+    """What the trainings of inverter and classifier are told."""
+
+    learning_rate: float = setting(1e-3, "Adam's learning rate.", lower=0.0)
+    schedule: str = setting(
+        "constant", "How the learning rate goes over --epochs.", choices=("constant", "cosine")
+    )
+    width: int = setting(64, "Channels of the network's first stage.", lower=1)
+    spectrogram: str = setting("log_magnitude", "The ResNet's input.", choices=_SPECTROGRAMS)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierTrainingSettings(ResNetTrainingSettings):
     """What the training of a classifier is told."""
 
     schedule: str = setting(
@@ -76,7 +82,7 @@ class ClassifierTrainingSettings(TrainingSettings):
 
 
 @dataclasses.dataclass(frozen=True)
-class InverterTrainingSettings(TrainingSettings):
+class InverterTrainingSettings(ResNetTrainingSettings):
     """What the training of an inverter is told; the defaults are the paper's (section 4.1)."""
 
     loss_weights: str = setting(
@@ -124,3 +130,68 @@ class InverterTrainingSettings(TrainingSettings):
                 "average_weights: batch normalisation's statistics would not be those of the averaged "
                 "weights; give freeze_batch_norm"
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class WaveGANTrainingSettings(TrainingSettings):
+    """What the training of a WaveGAN is told; None stands for what goes with `loss`."""
+
+    batch_size: int = setting(32, "Clips per batch.", lower=1)
+    peak: float = setting(0.9, "Scale each clip to this peak level; 0 leaves it.", lower=0.0, upper=1.0)
+    width: int = setting(16, "Channels of the generator's last hidden layer; 64 in the paper.", lower=1)
+    loss: str = setting(
+        "ns_r1", "ns_r1 learns more an hour; wgan_gp is the paper's.", choices=("ns_r1", "wgan_gp")
+    )
+    learning_rate: float | None = setting(
+        None, "Adam's learning rate. Default: 0.0003 for ns_r1, 0.0001 for wgan_gp.", lower=0.0
+    )
+    tone_weight: float | None = setting(
+        None,
+        "Weight of a loss on tones at multiples of the sample rate over 64, which the upsampling leaves. "
+        "Default: 1 for ns_r1, 0 for wgan_gp.",
+        lower=0.0,
+    )
+    tone_delay: int = setting(
+        2000, "Steps without that loss; it then grows to its weight in as many more.", lower=0
+    )
+    label_weight: float | None = setting(
+        None,
+        "Of labelled clips: weight of a loss that makes the generator's clips clearly of one class each, and "
+        "the classes equally frequent. Default: 0.5 for ns_r1, 0 for wgan_gp.",
+        lower=0.0,
+    )
+    repeat: tuple[str, ...] = setting(
+        (), "Show clips of classes that come out too rarely three and two times: zero:3,two:2."
+    )
+    latent_dim: int = setting(100, "Values in a latent vector.", lower=1)
+    slice_len: str = setting("16384", "Samples of a clip.", choices=("16384", "32768", "65536"))
+    sample_rate: int = setting(16000, "Of the clips, in Hz.", lower=1)
+    kernel_len: int = setting(25, "Taps of the convolutions.", lower=1)
+    batchnorm: bool = setting(False, "Batch normalisation.")
+    upsample: str = setting(
+        "zeros", "zeros: transposed convolution; nn: repeat values.", choices=("zeros", "nn")
+    )
+    post_filter_len: int = setting(0, "Taps of a learned filter after the tanh; 0: none.", lower=0)
+    phase_shuffle: int = setting(2, "Radius in samples; 0: none.", lower=0, upper=31)
+    waveform_width: int | None = setting(
+        None,
+        "Channels of the waveform critic's first layer, half of the generator's save a third of a step. "
+        "Default: --width, as in the paper.",
+        lower=1,
+    )
+    mel_width: int = setting(
+        16, "Channels of a second critic, of log-mel images; 0: none, as in the paper.", lower=0
+    )
+    num_judged: int = setting(1000, "Synthesized clips per validation.", lower=20)
+    patience: int = setting(250, "The training ends after so many steps in a row that show it lost.", lower=1)
+    start_from: str | None = setting(
+        None,
+        "A WaveGAN to start from: a checkpoint, with its critics if it has them, or .keras.",
+        shapes_result=False,
+    )
+    format: str = setting(
+        "official",
+        "TensorFlow 1 checkpoint that WaveGAN tools read, or .keras.",
+        choices=("official", "keras"),
+        shapes_result=False,
+    )

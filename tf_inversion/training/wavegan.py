@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,140 +17,158 @@ from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.evaluation import samples
 from tf_inversion.generators import checkpoint, official
 from tf_inversion.generators.loading import load_generator
-from tf_inversion.generators.wavegan import WaveGAN
+from tf_inversion.generators.official_graph import save_official
+from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.discriminator import Discriminator
 from tf_inversion.training import fingerprints, loop
-from tf_inversion.training.adversarial import LOSSES, AdversarialLoss, WaveGANTrainer
+from tf_inversion.training.adversarial import AdversarialLoss, WaveGANTrainer, adversarial_loss
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.collapse import CollapseDetector
+from tf_inversion.training.run import Metrics, Run, loop_bar
+from tf_inversion.training.settings import RunSettings, WaveGANTrainingSettings
 
 _ILLUSTRATED = 8
 
 
-@dataclasses.dataclass(frozen=True)
-class WaveGANSettings:
-    """How a WaveGAN is trained.
-
-    Attributes:
-      loss: how generator and critics play against each other.
-      augmentation: changes to real and synthesized clips alike; none by default.
-      batch_size: clips per update.
-      peak: scale each real clip to this peak level; 0 leaves it.
-      num_judged: synthesized clips per judgement, 20 at the least.
-      patience: the training ends after so many steps in a row that show it lost.
-      seed: of latents, the clips' order and the augmentation.
-    """
-
-    loss: AdversarialLoss = LOSSES["ns_r1"]
-    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
-    batch_size: int = 32
-    peak: float = 0.0
-    num_judged: int = 1000
-    patience: int = 250
-    seed: int = 0
-
-
-def save_keras(generator: WaveGAN, path: Path, step: int) -> None:
-    """Writes <path>.keras, for `load_generator`."""
-    loop.save_model(generator.to_model(), path)
-
-
 def train_wavegan(
-    run: loop.Run,
-    generator: WaveGAN,
-    discriminator: Discriminator,
-    judge: Classifier,
     train_clips: ClipList,
     valid_clips: ClipList,
-    settings: WaveGANSettings | None = None,
-    save: Callable[[WaveGAN, Path, int], None] = save_keras,
-) -> loop.Metrics:
+    judge: Classifier,
+    settings: WaveGANTrainingSettings | None = None,
+    run: RunSettings | None = None,
+    *,
+    progress: Callable[..., Any] | None = None,
+) -> Metrics:
     """Trains a generator on clips and keeps the average of its weights that the judge finds nearest to them.
 
+    Its initial weights are drawn with Keras' global seed (`keras.utils.set_random_seed`).
+
     Args:
-      run: where and how long; an epoch ends with a judgement.
-      generator: with its initial weights, which are trained on; of one channel.
-      discriminator: for its configuration.
-      judge: a classifier that the training does not see; it may hear the beginning of a clip only.
-      train_clips: what to imitate; their labels are used if the discriminator has a head for them.
+      train_clips: what to imitate; their labels are used if `label_weight` is not 0.
       valid_clips: what the judge compares with, two at the least.
-      settings: the defaults if not given.
-      save: writes a generator's running average (generator, path without suffix, step).
+      judge: a classifier that the training does not see; it may hear the beginning of a clip only.
+      settings: what is trained, and how.
+      run: where and how long; an epoch ends with a validation.
+      progress: see `Run`.
 
     Returns:
       The metrics of the best epoch, see `sample_metrics`; "loss" is the Fréchet distance.
 
     Raises:
-      InvalidArgumentError: if the generator has more channels, or the judge does not fit.
+      InvalidArgumentError: if the judge does not fit, or `repeat` can't be read.
       DatasetError: if too few clips can be read.
       TrainingError: if the training has collapsed, see `CollapseDetector`; and see `loop.fit`.
     """
-    settings = settings or WaveGANSettings()
-    loss, seed = settings.loss, settings.seed
-    _check_fit(generator, judge)
-    if discriminator.labels and train_clips.labels is None:
-        raise errors.InvalidArgumentError("discriminator: has a head for labels, but the clips have none")
-    shape = {"num_samples": generator.num_samples, "sample_rate": generator.sample_rate}
-    train_clips, valid_clips = (
-        check_clips(clips, **shape, least=least, progress=run.bar("checking clips"))
-        for clips, least in ((train_clips, 1), (valid_clips, 2))
+    settings = settings or WaveGANTrainingSettings()
+    run = run or RunSettings("runs/wavegan", epochs=200, steps_per_epoch=500)
+    train_clips = train_clips.repeat(_repeats(settings.repeat))
+    loss = adversarial_loss(settings)
+    networks = generator, discriminator = new_networks(
+        settings, len(train_clips.label_names) if loss.label_weight else 0
     )
+    samples.check_judge(judge, generator)
+    if settings.start_from:
+        start_from(settings.start_from, generator, discriminator)
+    shape = {"num_samples": generator.num_samples, "sample_rate": generator.sample_rate}
+    bar = loop_bar(progress, "checking clips")
+    clips = [
+        check_clips(clips, **shape, least=least, progress=bar)
+        for clips, least in ((train_clips, 1), (valid_clips, 2))
+    ]
     inputs = {
-        "train_clips": fingerprints.of_clips(train_clips),
-        "valid_clips": fingerprints.of_clips(valid_clips),
+        "train_clips": fingerprints.of_clips(clips[0]),
+        "valid_clips": fingerprints.of_clips(clips[1]),
         "judge": fingerprints.of_weights(judge),
+        "start_from": fingerprints.of_weights(generator if settings.start_from else None),
     }
-    run = dataclasses.replace(run, settings={**run.settings, **inputs})
-    trainer = WaveGANTrainer(generator, discriminator, loss, settings.augmentation, seed)
-    return loop.fit(run, WaveGANTraining(trainer, judge, (train_clips, valid_clips), settings, save))
+    run = Run.of(run, settings, inputs, len(clips[0]), progress)
+    return loop.fit(run, WaveGANTraining(networks, loss, judge, clips, settings))
+
+
+def new_networks(settings: WaveGANTrainingSettings, num_labels: int = 0) -> tuple[WaveGAN, Discriminator]:
+    """Returns a generator and its critics, with a head for so many classes, with initial weights."""
+    config = WaveGANConfig(
+        dim=settings.width,
+        kernel_len=settings.kernel_len,
+        latent_dim=settings.latent_dim,
+        slice_len=int(settings.slice_len),
+        batchnorm=settings.batchnorm,
+        upsample=settings.upsample,
+        post_filter_len=settings.post_filter_len,
+    )
+    return WaveGAN(config, sample_rate=settings.sample_rate), Discriminator(
+        config,
+        settings.sample_rate,
+        settings.phase_shuffle,
+        settings.mel_width,
+        settings.waveform_width,
+        num_labels,
+    )
+
+
+def _repeats(items: Sequence[str]) -> dict[str, int]:
+    """Returns how often to show clips of each class."""
+    repeats = {}
+    for item in items:
+        label, _, times = item.rpartition(":")
+        if not label or label in repeats or not re.fullmatch("[1-9][0-9]{0,2}", times):
+            raise errors.InvalidArgumentError(
+                f"repeat: {item}: give each class once, as class:times, up to 999 times; as in zero:3"
+            )
+        repeats[label] = int(times)
+    return repeats
 
 
 class WaveGANTraining(loop.Training):
-    """A step of the game; the running average of the generator is validated and saved.
+    """A step of the game; the moving average of the generator's weights is validated and saved.
 
     Args:
-      trainer: the game.
+      networks: see `new_networks`.
+      loss: rules of the game.
       judge: hears how near samples are to the validation clips.
       clips: for training and for validation, from `check_clips`.
       settings: how it is trained.
-      save: see `train_wavegan`.
     """
+
+    name = "generator"
 
     def __init__(
         self,
-        trainer: WaveGANTrainer,
+        networks: tuple[WaveGAN, Discriminator],
+        loss: AdversarialLoss,
         judge: Classifier,
         clips: tuple[ClipList, ClipList],
-        settings: WaveGANSettings,
-        save: Callable[[WaveGAN, Path, int], None],
+        settings: WaveGANTrainingSettings,
     ):
-        self.model = average = trainer.average
-        self.optimizer = trainer.optimizers["generator"]
+        self.model, self._discriminator = generator, discriminator = networks
+        augmentation = Augmentation(settings.gain_db, settings.shift_seconds)
+        trainer = WaveGANTrainer(generator, discriminator, loss, augmentation, settings.seed)
+        self.optimizer, self.average = trainer.optimizers["generator"], trainer.average
         self.clips_per_step = settings.batch_size
         self.tracked = {
-            "network": trainer.network,
-            "discriminator": trainer.discriminator,
+            "discriminator": discriminator,
             "discriminator_optimizer": trainer.optimizers["discriminator"],
         }
-        self._trainer, self._judge, self._settings, self._save = trainer, judge, settings, save
+        self._trainer, self._judge, self._settings = trainer, judge, settings
+        self._clips_per_batch = settings.batch_size * loss.critic_steps
         self._train_clips, valid_clips = clips
         self._prepare = {
             "peak": settings.peak,
-            "num_samples": average.num_samples,
-            "sample_rate": average.sample_rate,
+            "num_samples": generator.num_samples,
+            "sample_rate": generator.sample_rate,
         }
         valid = clip_dataset(valid_clips, batch_size=64, **self._prepare)
         self._reference, posteriors = samples.embed(judge, (audio for audio, _ in valid))
         self._detector = CollapseDetector(posteriors, settings.patience)
-        self._latents = average.prior.draw(
-            [settings.num_judged, average.latent_dim], tf.stack([settings.seed, -1])
+        self._latents = generator.prior.draw(
+            [settings.num_judged, generator.latent_dim], tf.stack([settings.seed, -1])
         )
 
     def batches(self, start: int) -> tf.data.Dataset:
         clips = clip_dataset(
             self._train_clips,
-            batch_size=self._settings.batch_size * self._settings.loss.critic_steps,
+            batch_size=self._clips_per_batch,
             shuffle_seed=self._settings.seed,
             start=start,
             repeat=True,
@@ -163,7 +183,7 @@ class WaveGANTraining(loop.Training):
         self._detector.check_step(metrics, int(batch[-1]))
         return metrics
 
-    def validate(self, bar) -> loop.Metrics:
+    def validate(self, bar) -> Metrics:
         parts = tf.data.Dataset.from_tensor_slices(self._latents).batch(64)
         heard = samples.embed(self._judge, (self.model(part) for part in bar("listening")(parts)))
         metrics = samples.sample_metrics(*heard, self._reference)
@@ -178,15 +198,10 @@ class WaveGANTraining(loop.Training):
         tf.summary.image("synthesized/log_mel", images, max_outputs=_ILLUSTRATED)
 
     def save(self, path: Path, step: int) -> None:
-        self._save(self.model, path, step)
-
-
-def _check_fit(generator: WaveGAN, judge: Classifier) -> None:
-    if generator.num_channels != 1:
-        raise errors.InvalidArgumentError(
-            f"the generator makes {generator.num_channels} channels; training is for one"
-        )
-    samples.check_judge(judge, generator)
+        if self._settings.format == "keras":
+            loop.save_model(self.model.to_model(), path)
+        else:
+            save_official(self.model, path, step, opponents=self._discriminator.networks)
 
 
 def start_from(path: str | os.PathLike, generator: WaveGAN, discriminator: Discriminator) -> None:
