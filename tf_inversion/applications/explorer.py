@@ -147,7 +147,7 @@ def search(
             method,
             starts=1 if method == "hybrid" else None,  # whoever watches can go on from the answer
             max_iterations=max_iterations,
-            watch=watch,
+            watch=None if chosen.refine == "none" else watch,
         )
         answer.add_done_callback(lambda _: rounds.put(None))
         count = 0
