@@ -185,7 +185,6 @@ def clip_dataset(
     shuffle_seed: int | None = None,
     start: int = 0,
     repeat: bool = False,
-    drop_remainder: bool = False,
 ) -> tf.data.Dataset:
     """Batches of (audio float32 [batch, num_samples], label int64 [batch], -1 if unlabelled).
 
@@ -199,8 +198,7 @@ def clip_dataset(
       peak: scale each clip to this largest magnitude, silent ones excepted; 0 for none.
       shuffle_seed: None keeps the order of the list.
       start: number of batches to skip.
-      repeat: go on for ever; batches then run across the ends of epochs.
-      drop_remainder: without `repeat`, drop a last batch that is not full.
+      repeat: go on for ever, in full batches that run across the ends of epochs.
 
     Raises:
       DatasetError: if no clip is readable.
@@ -218,7 +216,7 @@ def clip_dataset(
 
     indices = _indices(len(clips), shuffle_seed, start * batch_size, repeat)
     dataset = indices.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
+    return dataset.batch(batch_size, drop_remainder=repeat).prefetch(tf.data.AUTOTUNE)
 
 
 def load_clips(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -36,6 +37,7 @@ class Classifier(keras.Model):
       dropout: rate before the last layer.
       num_samples, sample_rate: of the clips.
       peak: level that its training clips were scaled to; 0 for untouched.
+      **kwargs: of keras.Model.
     """
 
     def __init__(
@@ -48,9 +50,9 @@ class Classifier(keras.Model):
         num_samples: int = 16384,
         sample_rate: int = 16000,
         peak: float = 0.0,
-        name: str = "classifier",
+        **kwargs: Any,
     ):
-        super().__init__(name=name)
+        super().__init__(**{"name": "classifier", **kwargs})
         if architecture not in ARCHITECTURES:
             raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}, got {architecture!r}")
         self._config = {
@@ -62,7 +64,7 @@ class Classifier(keras.Model):
             "num_samples": num_samples,
             "sample_rate": sample_rate,
             "peak": peak,
-            "name": name,
+            "name": self.name,
         }
         self.architecture = architecture
         self.label_names = tuple(label_names)

@@ -111,7 +111,6 @@ class ClassifierTraining(loop.Training):
             shuffle_seed=self._seed,
             start=start,
             repeat=True,
-            drop_remainder=True,
         )
         return tf.data.Dataset.zip((clips, tf.data.Dataset.counter(start, dtype=tf.int32)))
 

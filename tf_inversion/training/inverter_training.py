@@ -90,7 +90,7 @@ class InverterTraining(loop.Training):
         if self._train_clips is None:
             dataset = steps.map(synthesized)
         else:
-            options = {"shuffle_seed": seed, "start": start, "repeat": True, "drop_remainder": True}
+            options = {"shuffle_seed": seed, "start": start, "repeat": True}
             clips = clip_dataset(self._train_clips, **self._prepare, **options)
             dataset = tf.data.Dataset.zip((clips, steps)).map(both)
         return self._strategy.experimental_distribute_dataset(dataset.prefetch(2))

@@ -172,7 +172,6 @@ class WaveGANTraining(loop.Training):
             shuffle_seed=self._settings.seed,
             start=start,
             repeat=True,
-            drop_remainder=True,  # never one, but so the shape is known
             **self._prepare,
         )
         steps = tf.data.Dataset.counter(start)
