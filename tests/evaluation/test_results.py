@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tf_inversion.evaluation import columns, results
+from tf_inversion.evaluation import columns, outputs, results
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.evaluation.evaluation import Evaluation
 from tf_inversion.inversion.result import InversionResult
@@ -38,12 +38,9 @@ def table_after(markdown, heading):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
-def test_one_seed(tmp_path):
-    pictures = {"synthesized": ["reconstructions"], "real": ["reconstructions", "confusion"]}
-    markdown, (page, numbers) = results.write_results(
-        tmp_path, {4: run(0.25, 0.5)}, pictures, ["no", "yes"], MADE
-    )
-    assert page.read_text(encoding="utf-8") == markdown
+def test_one_seed():
+    drawn = {"synthesized": ["reconstructions"], "real": ["reconstructions", "confusion"]}
+    markdown = results.as_markdown({4: run(0.25, 0.5)}, drawn, MADE)
     synthesized = table_after(markdown, "(the paper's Table 1): 60\n")
     assert synthesized[0] == ["synthesized", "MSE", "≤ -100 dB"]
     assert synthesized[2:] == [
@@ -62,20 +59,21 @@ def test_one_seed(tmp_path):
     assert "Standard deviation" not in markdown
     assert "nan" not in markdown.lower().replace("provenance", "")
     assert "- command: `evaluate_inversion --seeds=2`\n- seed: 4, 5\n" in markdown
-    assert json.loads(numbers.read_text())["runs"] == [{"seed": 4, **run(0.25, 0.5)}]
-    assert "[30, 1]," in numbers.read_text(), "a line of a matrix is a line"
+    numbers = results.as_json({4: run(0.25, 0.5)}, ["no", "yes"], MADE)
+    assert json.loads(numbers)["runs"] == [{"seed": 4, **run(0.25, 0.5)}]
+    assert "[30, 1]," in numbers, "a line of a matrix is a line"
 
 
-def test_seeds_give_means_and_their_spread(tmp_path):
+def test_seeds_give_means_and_their_spread():
     """0.1 and 0.3: mean 0.2, standard deviation 0.1 sqrt(2); what is the same each time has none."""
     runs = {4: run(0.1, 0.5), 5: run(0.3, 0.5)}
-    markdown, (_, numbers) = results.write_results(tmp_path, runs, {}, ["no", "yes"], MADE)
+    markdown = results.as_markdown(runs, {}, MADE)
     assert ["encoder", "0.2", "0.0%"] in table_after(markdown, "60, means over 2 seeds")
     spread = table_after(markdown, "Standard deviation over 2 seeds")
     assert [spread[0], *spread[2:]] == [["synthesized", "MSE"], ["encoder", "0.141"]]
     assert markdown.count("Standard deviation") == 1
     assert "figures/" not in markdown
-    written = json.loads(numbers.read_text())
+    written = json.loads(results.as_json(runs, ["no", "yes"], MADE))
     assert [run["seed"] for run in written["runs"]] == [4, 5]
     assert [run["synthesized"]["encoder"]["mse"] for run in written["runs"]] == [0.1, 0.3]
     assert written["words"] == ["no", "yes"]
@@ -83,7 +81,7 @@ def test_seeds_give_means_and_their_spread(tmp_path):
 
 
 @pytest.mark.parametrize("labels", [None, np.array([0, 1, 1, -1])])
-def test_figures(tmp_path, labels):
+def test_figures_are_written_and_those_of_an_earlier_run_removed(tmp_path, labels):
     audio = np.random.default_rng(0).uniform(-1, 1, (4, 2048)).astype(np.float32)
     result = InversionResult(
         latents=np.zeros((4, 2), np.float32),
@@ -104,8 +102,15 @@ def test_figures(tmp_path, labels):
     clips = ClipSet(audio, 16000, labels)
     per_clip = {"reference": table, "encoder": table}
     evaluation = Evaluation(clips, {"encoder": result}, per_clip, ("no", "yes"))
-    drawn = results.draw(tmp_path, "real", evaluation)
     wanted = list(results.CAPTIONS) if labels is not None else ["reconstructions", "distributions"]
-    assert drawn == wanted
-    written = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert written == sorted(f"real_{name}.{suffix}" for name in wanted for suffix in ("png", "svg"))
+    assert list(results.draw("real", evaluation)) == wanted
+    (tmp_path / "figures").mkdir()
+    for name in ("real_confusion.svg", "synthesized_distributions.png", "mine.png"):
+        (tmp_path / "figures" / name).touch()
+    runs, shown = {4: {"real": evaluation.summary()}}, {"real": evaluation}
+    markdown, written = outputs.write_evaluation(tmp_path, runs, shown, MADE, report_clips=0)
+    assert written == [tmp_path / "results.md", tmp_path / "results.json"]
+    assert written[0].read_text(encoding="utf-8") == markdown
+    assert json.loads(written[1].read_text())["words"] == ["no", "yes"]
+    left = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert left == {"mine.png", *(f"real_{name}.{suffix}" for name in wanted for suffix in ("png", "svg"))}

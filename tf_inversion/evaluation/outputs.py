@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from tf_inversion import paths
 from tf_inversion.audio.files import write_audio
-from tf_inversion.evaluation import columns, results
+from tf_inversion.evaluation import columns, figures, results
 from tf_inversion.evaluation.evaluation import Evaluation
 from tf_inversion.evaluation.report import Section, write_report
 from tf_inversion.evaluation.tables import TRACE, trace_rows, write_csv
@@ -36,8 +38,8 @@ def write_inversion(
       The names of what was written.
     """
     clips, (*_, (method, result)) = evaluation.clips, evaluation.results.items()
-    latents, reconstructions = folder / "latents.npz", folder / "reconstructions"
     names = clips.names or []
+    latents, reconstructions = folder / "latents.npz", folder / "reconstructions"
     for name, audio in zip(names, result.audio):
         write_audio(reconstructions / f"{name}.wav", audio, clips.sample_rate)
     remove_earlier(latents, reconstructions, names)
@@ -76,18 +78,32 @@ def write_evaluation(
     """
     label_names = next(iter(shown.values())).label_names
     shown = {kind: evaluation for kind, evaluation in shown.items() if evaluation.results}
-    drawn = {kind: results.draw(folder, kind, evaluation) for kind, evaluation in shown.items()}
-    markdown, written = results.write_results(folder, runs, drawn, label_names, provenance)
+    drawn = {kind: results.draw(kind, evaluation) for kind, evaluation in shown.items()}
     sections = []
+    for kind, name in itertools.product(results.TITLES, results.CAPTIONS):
+        for path in (_figure(folder, kind, name, suffix) for suffix in ("png", "svg")):
+            if name in drawn.get(kind, ()):
+                figures.save(drawn[kind][name], path)
+            else:
+                path.unlink(missing_ok=True)
     for kind, evaluation in shown.items():
         total = len(evaluation.clips.audio)
-        figures = {
-            results.CAPTIONS[name]: (folder / f"figures/{kind}_{name}.svg").read_text(encoding="utf-8")
+        texts = {
+            results.CAPTIONS[name]: _figure(folder, kind, name, "svg").read_text(encoding="utf-8")
             for name in drawn[kind]
             if name != "reconstructions"  # the report has those of every clip
         }
         table = results.cells(kind, evaluation.summary())
         title, count = f"{results.TITLES[kind]}: {total}", min(report_clips, total)
-        sections.append(Section(title, evaluation, count, table, figures))
+        sections.append(Section(title, evaluation, count, table, texts))
     pages = write_report(folder, sections if report_clips else (), provenance, progress)
-    return markdown, written + pages[:1]
+    markdown = results.as_markdown(runs, drawn, provenance)
+    texts = {"results.md": markdown, "results.json": results.as_json(runs, label_names, provenance)}
+    for name, text in texts.items():
+        with paths.writing(folder / name) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    return markdown, [*(folder / name for name in texts), *pages[:1]]
+
+
+def _figure(folder: Path, kind: str, name: str, suffix: str) -> Path:
+    return folder / f"figures/{kind}_{name}.{suffix}"

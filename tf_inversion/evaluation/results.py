@@ -1,18 +1,15 @@
-"""results.md, results.json and figures/: the paper's two tables and its figures, and their provenance."""
+"""The paper's two tables and its figures, as Markdown, JSON and matplotlib have them."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from tf_inversion import paths
 from tf_inversion.evaluation import columns, figures
 from tf_inversion.evaluation.evaluation import Evaluation
 from tf_inversion.evaluation.tables import layout
@@ -28,7 +25,6 @@ CAPTIONS = {
     "distributions": "Distributions of the metrics",
 }
 _FIGURE = {"synthesized": "the paper's Figure 2", "real": "the paper's Figure 3"}
-_SUFFIXES = ("png", "svg")
 # What the paper prints, as MSE, SSIM, accuracy, inception score and its standard deviation.
 _PAPER_KEYS = ("mse", "ssim", "accuracy", "inception_score_mean", "inception_score_std")
 _PAPER: dict[str, Any] = {
@@ -87,66 +83,28 @@ def _cell(row: Mapping, column: columns.Column) -> str:
     return text if deviation is None else f"{text} ± {deviation:.3f}"
 
 
-def draw(folder: str | os.PathLike, kind: str, evaluation: Evaluation) -> list[str]:
-    """Writes FOLDER/figures/KIND_NAME.png and .svg for the names in `CAPTIONS`.
-
-    Args:
-      folder: to write to.
-      kind: "synthesized" or "real".
-      evaluation: of at least one method.
-
-    Returns:
-      The names of those that were drawn: "confusion" needs labels.
-    """
-    clips, results = evaluation.clips, evaluation.results
-    tables = {name: evaluation.per_clip[name] for name in results}
+def draw(kind: str, evaluation: Evaluation) -> dict[str, Figure]:
+    """Draws the figures of `CAPTIONS` on "synthesized" or "real" clips: "confusion" only of labelled ones."""
+    clips, tables = evaluation.clips, {name: evaluation.per_clip[name] for name in evaluation.results}
     predicted = next(iter(tables.values()))["predicted_digit"]
     shown = np.sort(np.unique(predicted, return_index=True)[1])[:3]  # of different classes
-    versions = {"original": clips.audio, **{name: result.audio for name, result in results.items()}}
-    predictions = {
-        "original": predicted,
-        **{name: table["predicted_digit_of_reconstruction"] for name, table in tables.items()},
-    }
-    drawn = {
-        "reconstructions": figures.reconstructions(
-            {name: audio[shown] for name, audio in versions.items()},
-            clips.sample_rate,
-            f"{kind} clips, and the class that the evaluation classifier predicts",
-            {name: classes[shown] for name, classes in predictions.items()},
-        ),
-        "distributions": figures.distributions(tables, f"{kind} clips, a dot each"),
-    }
-    counted = {name: evaluation.confusion(name) for name in ("reference", *results)}
+    versions, predictions = {"original": clips.audio[shown]}, {"original": predicted[shown]}
+    for name, table in tables.items():
+        versions[name] = evaluation.results[name].audio[shown]
+        predictions[name] = table["predicted_digit_of_reconstruction"][shown]
+    title = f"{kind} clips, and the class that the evaluation classifier predicts"
+    drawn = {"reconstructions": figures.reconstructions(versions, clips.sample_rate, title, predictions)}
+    counted = {name: evaluation.confusion(name) for name in ("reference", *tables)}
     if matrices := {name: counts for name, counts in counted.items() if counts is not None}:
         title = f"{kind} clips, label and prediction"
         drawn["confusion"] = figures.confusion(matrices, evaluation.label_names, title)
-    for name, figure in drawn.items():
-        for suffix in _SUFFIXES:
-            figures.save(figure, Path(folder, f"figures/{kind}_{name}.{suffix}"))
-    return [name for name in CAPTIONS if name in drawn]
+    return {**drawn, "distributions": figures.distributions(tables, f"{kind} clips, a dot each")}
 
 
-def write_results(
-    folder: str | os.PathLike,
-    runs: Mapping[int, Mapping[str, Summary]],
-    drawn: Mapping[str, Sequence[str]],
-    label_names: Sequence[str],
-    provenance: Mapping[str, str],
-) -> tuple[str, list[Path]]:
-    """Writes results.md, to read, and results.json, with every number of every seed.
-
-    Removes figures that an earlier run left and this one did not draw.
-
-    Args:
-      folder: to write to, made if absent.
-      runs: seed -> "synthesized" or "real" -> what was measured; the same kinds and methods each time.
-      drawn: kind -> what `draw` returned.
-      label_names: classes of the evaluation classifier, the rows and columns of each "confusion".
-      provenance: how to make it again: "command" -> the command line, and so on.
-
-    Returns:
-      The Markdown, which reads well on a terminal too, and the paths of the two files.
-    """
+def as_json(
+    runs: Mapping[int, Mapping[str, Summary]], label_names: Sequence[str], provenance: Mapping[str, str]
+) -> str:
+    """Returns every number of every seed, see `outputs.write_evaluation`; `label_names` head "confusion"."""
     content = {
         "made": dict(provenance),
         "words": list(label_names),
@@ -154,24 +112,23 @@ def write_results(
     }
     text = json.dumps(content, indent=2, allow_nan=False)
     # A matrix has a line for each row, not for each number.
-    text = re.sub(r"\[\s+([\d,\s]+?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text)
-    markdown = _markdown(list(runs.values()), drawn, provenance)
-    files = {"results.md": markdown, "results.json": text + "\n"}
-    for name, written in files.items():
-        with paths.writing(Path(folder, name)) as unfinished:
-            unfinished.write_text(written, encoding="utf-8")
-    for kind, name, suffix in itertools.product(TITLES, CAPTIONS, _SUFFIXES):
-        if name not in drawn.get(kind, ()):
-            Path(folder, f"figures/{kind}_{name}.{suffix}").unlink(missing_ok=True)
-    return markdown, [Path(folder, name) for name in files]
+    return re.sub(r"\[\s+([\d,\s]+?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
 
 
-def _markdown(
-    runs: Sequence[Mapping[str, Summary]], drawn: Mapping[str, Sequence[str]], provenance: Mapping[str, str]
+def as_markdown(
+    runs: Mapping[int, Mapping[str, Summary]],
+    drawn: Mapping[str, Iterable[str]],
+    provenance: Mapping[str, str],
 ) -> str:
+    """Returns a page of tables, figures and provenance, which reads well on a terminal too.
+
+    Args:
+      runs, provenance: see `outputs.write_evaluation`.
+      drawn: kind -> the names of its figures.
+    """
     parts = ["# Results"]
-    for kind in runs[0]:
-        summaries = [run[kind] for run in runs]
+    for kind in next(iter(runs.values())):
+        summaries = [run[kind] for run in runs.values()]
         seeds = f", means over {len(runs)} seeds" if len(runs) > 1 else ""
         parts.append(f"## {TITLES[kind]}: {summaries[0]['reference']['num_clips']}{seeds}")
         parts.append(layout(cells(kind, _over_seeds(summaries, _mean))))
