@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import gpu_readiness
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,6 +80,12 @@ def exported(models, tmp_path_factory):
 @pytest.fixture(scope="module")
 def loaded(exported):
     return tf.saved_model.load(str(exported))
+
+
+@pytest.mark.skipif(not gpu_readiness.available(), reason="this TensorFlow has no GPU kernels")
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_a_signature_can_run_on_a_gpu(loaded, name):
+    assert gpu_readiness.bound_to_cpu([loaded.signatures[name].graph]) == set()
 
 
 @pytest.fixture(scope="module")

@@ -149,13 +149,6 @@ def test_a_frozen_batch_norm_trains_as_the_inverter_answers(models):
     assert all(np.any(value != old) for old, value in zip(weights, inverter.trainable_variables))
 
 
-def test_mixed_precision_trains(models):
-    training = _training(models, dtype="mixed_bfloat16")
-    batch = _batch(models)
-    history = [float(training.train_step(batch)["loss"]) for _ in range(15)]
-    assert history[-1] < history[0]
-
-
 def test_latents_are_the_priors_and_a_function_of_seed_and_step(models):
     training = _training(models, "latent", seed=3)
     latents = training._latents(200, 7).numpy()
