@@ -29,7 +29,7 @@ _MORE_MEMORY = 2 * 2**30  # bytes; who asks for them gets none, which ends the p
 
 def main() -> None:
     decoding.tensorflow_io()
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    taken = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + _MORE_MEMORY,) * 2)
     found: dict = {}
     for line in sys.stdin:
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _read(path: str, found: dict) -> dict:
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the peak
     before = _status("VmRSS")
     try:
         file, samples = decoding.open_audio(path, SECONDS)
@@ -69,7 +69,7 @@ def _differing(found: dict) -> list[str]:
 
 def _status(name: str) -> int:
     """Memory of this process: VmRSS, or VmHWM, its peak."""
-    return 1024 * int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0])
+    return 1024 * int(Path("/proc/self/status").read_text(encoding="utf-8").split(f"{name}:")[1].split()[0])
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def main(first: int, count: int) -> None:
         generator.to_model().export(whole / "saved", verbose=False)
         z = generator.draw_latents(2, seed=0)
         expected = generator(z)
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        used = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         shutil.copytree(whole, folder)
         for case in range(first, first + count):

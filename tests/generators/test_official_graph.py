@@ -1,6 +1,7 @@
 """What is written in the official layout: read back, and run by TensorFlow 1's own means."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import official_wavegan
@@ -84,7 +85,7 @@ def test_variables_have_the_official_names_and_shapes(config, widths, tmp_path):
         "G/z_project/dense/kernel": (100, 16 * widths[0]),
         "G/z_project/dense/bias": (16 * widths[0],),
     }
-    for i, (before, after) in enumerate(zip(widths, widths[1:])):
+    for i, (before, after) in enumerate(itertools.pairwise(widths)):
         expected[f"G/upconv_{i}/conv2d_transpose/kernel"] = (1, 25, after, before)
         expected[f"G/upconv_{i}/conv2d_transpose/bias"] = (after,)
     assert export_graph(config, tmp_path / "infer.meta") == expected

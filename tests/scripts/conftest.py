@@ -23,7 +23,7 @@ def command():
     def run(name: str, *arguments, cwd: Path) -> subprocess.CompletedProcess:
         argv = [name, *map(str, arguments)]
         spec = importlib.util.find_spec(f"tf_inversion.scripts.{name}")
-        if "flags.FlagValues()" not in Path(spec.origin).read_text():
+        if "flags.FlagValues()" not in Path(spec.origin).read_text(encoding="utf-8"):
             return run_process(argv, cwd)
         module, root, before, imported = (
             importlib.import_module(spec.name),

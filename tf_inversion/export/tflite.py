@@ -124,7 +124,7 @@ def _reason(error: Exception) -> str:
 def _silenced() -> Iterator[None]:
     """Keeps from the terminal what the converter's C++ writes there; its errors are raised as well."""
     saved = os.dup(1), os.dup(2)
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     try:
