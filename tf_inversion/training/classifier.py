@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -51,17 +52,20 @@ def train_classifier(
         raise errors.DatasetError(
             "a classifier needs clips of two classes at the least; lay them out in a folder for each class"
         )
-    shape = {"num_samples": settings.num_samples, "sample_rate": settings.sample_rate}
-    bar = loop_bar(progress, "checking clips")
-    train_clips, valid_clips = (
-        check_clips(clips, **shape, least=1, progress=bar) for clips in (train_clips, valid_clips)
+    check = functools.partial(
+        check_clips,
+        num_samples=settings.num_samples,
+        sample_rate=settings.sample_rate,
+        least=1,
+        progress=loop_bar(progress, "checking clips"),
     )
+    train_clips, valid_clips = check(train_clips), check(valid_clips)
     inputs = {
         "train_clips": fingerprints.of_clips(train_clips),
         "valid_clips": fingerprints.of_clips(valid_clips),
     }
-    run = Run.of(run, settings, inputs, len(train_clips), progress)
-    return loop.fit(run, ClassifierTraining(settings, train_clips, valid_clips, run.num_steps))
+    its_run = Run.of(run, settings, inputs, len(train_clips), progress)
+    return loop.fit(its_run, ClassifierTraining(settings, train_clips, valid_clips, its_run.num_steps))
 
 
 class ClassifierTraining(loop.Training):
@@ -96,22 +100,17 @@ class ClassifierTraining(loop.Training):
         self.clips_per_step = settings.batch_size
         self._train_clips, self._valid_clips, self._seed = train_clips, valid_clips, settings.seed
         self._augmentation = Augmentation(settings.gain_db, settings.shift_seconds, settings.noise_db)
-        self._prepare = {
-            "batch_size": settings.batch_size,
-            "peak": settings.peak,
-            "num_samples": settings.num_samples,
-            "sample_rate": settings.sample_rate,
-        }
+        self._clip_dataset = functools.partial(
+            clip_dataset,
+            batch_size=settings.batch_size,
+            peak=settings.peak,
+            num_samples=settings.num_samples,
+            sample_rate=settings.sample_rate,
+        )
         self._cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def batches(self, start: int) -> tf.data.Dataset:
-        clips = clip_dataset(
-            self._train_clips,
-            **self._prepare,
-            shuffle_seed=self._seed,
-            start=start,
-            repeat=True,
-        )
+        clips = self._clip_dataset(self._train_clips, shuffle_seed=self._seed, start=start, repeat=True)
         return tf.data.Dataset.zip((clips, tf.data.Dataset.counter(start, dtype=tf.int32)))
 
     @tf.function
@@ -131,7 +130,7 @@ class ClassifierTraining(loop.Training):
 
     def validate(self, bar) -> Metrics:
         num_batches = math.ceil(len(self._valid_clips) / self.clips_per_step)
-        valid = bar("validating", num_batches)(clip_dataset(self._valid_clips, **self._prepare))
+        valid = bar("validating", num_batches)(self._clip_dataset(self._valid_clips))
         pairs = [(labels, self._predict(audio)) for audio, labels in valid]
         labels, logits = (np.concatenate(parts) for parts in zip(*pairs))
         return {

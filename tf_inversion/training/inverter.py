@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -68,11 +69,16 @@ def train_inverter(
     with strategy.scope():
         inverter = _new_inverter(models, settings)
     generator = models.generator
-    shape = {"num_samples": generator.num_samples, "sample_rate": generator.sample_rate}
-    bar = loop_bar(progress, "checking clips")
-    clips = [
-        clips and check_clips(clips, **shape, least=1, progress=bar) for clips in (train_clips, valid_clips)
-    ]
+    check = functools.partial(
+        check_clips,
+        num_samples=generator.num_samples,
+        sample_rate=generator.sample_rate,
+        least=1,
+        progress=loop_bar(progress, "checking clips"),
+    )
+    clips: tuple[ClipList | None, ClipList | None] = None, None
+    if train_clips is not None and valid_clips is not None:
+        clips = check(train_clips), check(valid_clips)
     inputs = {
         "loss_weights": dict(sorted(weights.items())),
         "train_clips": fingerprints.of_clips(clips[0]),
@@ -81,9 +87,9 @@ def train_inverter(
         "classifier": fingerprints.of_weights(models.classifier),
         "start_from": fingerprints.of_weights(inverter if settings.start_from else None),
     }
-    run = Run.of(run, settings, inputs, len(train_clips or ()), progress)
-    run = distribution.worker_run(run, strategy)
-    return loop.fit(run, InverterTraining(inverter, models, settings, clips, run.num_steps, strategy))
+    its_run = Run.of(run, settings, inputs, len(train_clips or ()), progress)
+    its_run = distribution.worker_run(its_run, strategy)
+    return loop.fit(its_run, InverterTraining(inverter, models, settings, clips, its_run.num_steps, strategy))
 
 
 def needs_classifier(settings: InverterTrainingSettings) -> bool:

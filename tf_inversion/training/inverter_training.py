@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -60,14 +62,15 @@ class InverterTraining(loop.Training):
             self.optimizer = self._new_optimizer(num_steps * self.clips_per_step // settings.batch_size)
             if settings.average_weights is not None:
                 self.average = MovingAverage(inverter.trainable_variables, settings.average_weights)
-        self.train_step = distribution.distributed(self._strategy, self._step)
+        self._distributed_step = distribution.distributed(self._strategy, self._step)
         self._augmentation = Augmentation(settings.gain_db, settings.shift_seconds, speed=settings.speed)
-        self._prepare = {
-            "batch_size": settings.batch_size,
-            "peak": inverter.peak,
-            "num_samples": inverter.num_samples,
-            "sample_rate": inverter.sample_rate,
-        }
+        self._clip_dataset = functools.partial(
+            clip_dataset,
+            batch_size=settings.batch_size,
+            peak=inverter.peak,
+            num_samples=inverter.num_samples,
+            sample_rate=inverter.sample_rate,
+        )
         self._validation_latents = self._latents(_VALIDATION_LATENTS, -1)
 
     def _new_optimizer(self, num_updates: int) -> keras.Optimizer:
@@ -90,8 +93,7 @@ class InverterTraining(loop.Training):
         if self._train_clips is None:
             dataset = steps.map(synthesized)
         else:
-            options = {"shuffle_seed": seed, "start": start, "repeat": True}
-            clips = clip_dataset(self._train_clips, **self._prepare, **options)
+            clips = self._clip_dataset(self._train_clips, shuffle_seed=seed, start=start, repeat=True)
             dataset = tf.data.Dataset.zip((clips, steps)).map(both)
         return self._strategy.experimental_distribute_dataset(dataset.prefetch(2))
 
@@ -100,9 +102,13 @@ class InverterTraining(loop.Training):
         seed = tf.stack([self._settings.seed, step])
         return self._generator.prior.draw([count, self._generator.latent_dim], seed)
 
+    def train_step(self, batch: Any) -> Mapping[str, tf.Tensor]:
+        return self._distributed_step(batch)
+
     def _step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Updates on batch["audio"], real clips, if there are any, then on batch["latents"]."""
-        metrics, loss = {}, 0.0
+        metrics: dict[str, tf.Tensor] = {}
+        loss = 0.0
         if "audio" in batch:
             metrics |= _named("real", self._update(batch["audio"]))
             loss += metrics["real/loss"]
@@ -137,10 +143,11 @@ class InverterTraining(loop.Training):
         return predicted, self._terms(audio, latents, predicted)
 
     def validate(self, bar) -> Metrics:
-        metrics, batch_size = {}, self._settings.batch_size
+        metrics: Metrics = {}
+        batch_size = self._settings.batch_size
         if self._valid_clips is not None:
             real = bar("validating", math.ceil(len(self._valid_clips) / batch_size))
-            dataset = clip_dataset(self._valid_clips, **self._prepare)
+            dataset = self._clip_dataset(self._valid_clips)
             metrics |= _named("real", _means([self.evaluate(audio)[1] for audio, _ in real(dataset)]))
         predicted, terms = in_batches(
             lambda z: self.evaluate(self._generator(z), z),
@@ -156,7 +163,7 @@ class InverterTraining(loop.Training):
     def illustrate(self) -> None:
         self._show_reconstructions("synthesized", self._generator(self._validation_latents[:_ILLUSTRATED]))
         if self._valid_clips is not None:
-            audio, _ = next(iter(clip_dataset(self._valid_clips, **self._prepare)))
+            audio, _ = next(iter(self._clip_dataset(self._valid_clips)))
             self._show_reconstructions("real", audio[:_ILLUSTRATED])
 
     def _show_reconstructions(self, kind: str, audio: tf.Tensor) -> None:
@@ -172,10 +179,8 @@ class InverterTraining(loop.Training):
         tf.summary.image(f"{kind}/clips_over_reconstructions", tf.concat(halves, axis=0)[tf.newaxis])
 
 
-def _objectives(
-    models: ModelBundle, settings: InverterTrainingSettings
-) -> dict[str, losses.Objective | None]:
-    """Returns what to minimise for "real" clips, None if nothing, and for "synthesized" ones."""
+def _objectives(models: ModelBundle, settings: InverterTrainingSettings) -> dict[str, losses.Objective]:
+    """Returns what to minimise for "synthesized" and, if anything, for "real" clips."""
     temperature = settings.posterior_temperature
     weights = dict(losses.weights(settings.loss_weights))
     if "posterior_kl" in weights:  # its gradient at a temperature T is 1 / T^2 as large
@@ -183,10 +188,10 @@ def _objectives(
     of_real = {
         name: weight for name, weight in weights.items() if not losses.LOSS_TERMS[name].synthesized_only
     }
-    return {
-        kind: losses.Objective(some, models.generator, models.classifier, temperature) if some else None
-        for kind, some in (("real", of_real), ("synthesized", weights))
-    }
+    found = {"synthesized": losses.Objective(weights, models.generator, models.classifier, temperature)}
+    if of_real:
+        found["real"] = losses.Objective(of_real, models.generator, models.classifier, temperature)
+    return found
 
 
 def _named(kind: str, terms: Mapping) -> dict:

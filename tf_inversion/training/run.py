@@ -44,7 +44,7 @@ class Run:
         cls,
         run: RunSettings,
         settings: TrainingSettings,
-        inputs: Mapping[str, str],
+        inputs: Mapping[str, Any],
         num_clips: int = 0,
         progress: Callable[..., Any] | None = None,
     ) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -70,20 +71,21 @@ def train_wavegan(
     samples.check_judge(judge, generator)
     if settings.start_from:
         start_from(settings.start_from, generator, discriminator)
-    shape = {"num_samples": generator.num_samples, "sample_rate": generator.sample_rate}
-    bar = loop_bar(progress, "checking clips")
-    clips = [
-        check_clips(clips, **shape, least=least, progress=bar)
-        for clips, least in ((train_clips, 1), (valid_clips, 2))
-    ]
+    check = functools.partial(
+        check_clips,
+        num_samples=generator.num_samples,
+        sample_rate=generator.sample_rate,
+        progress=loop_bar(progress, "checking clips"),
+    )
+    clips = check(train_clips, least=1), check(valid_clips, least=2)
     inputs = {
         "train_clips": fingerprints.of_clips(clips[0]),
         "valid_clips": fingerprints.of_clips(clips[1]),
         "judge": fingerprints.of_weights(judge),
         "start_from": fingerprints.of_weights(generator if settings.start_from else None),
     }
-    run = Run.of(run, settings, inputs, len(clips[0]), progress)
-    return loop.fit(run, WaveGANTraining(networks, loss, judge, clips, settings))
+    its_run = Run.of(run, settings, inputs, len(clips[0]), progress)
+    return loop.fit(its_run, WaveGANTraining(networks, loss, judge, clips, settings))
 
 
 def new_networks(settings: WaveGANTrainingSettings, num_labels: int = 0) -> tuple[WaveGAN, Discriminator]:
@@ -153,12 +155,13 @@ class WaveGANTraining(loop.Training):
         self._trainer, self._judge, self._settings = trainer, judge, settings
         self._clips_per_batch = settings.batch_size * loss.critic_steps
         self._train_clips, valid_clips = clips
-        self._prepare = {
-            "peak": settings.peak,
-            "num_samples": generator.num_samples,
-            "sample_rate": generator.sample_rate,
-        }
-        valid = clip_dataset(valid_clips, batch_size=64, **self._prepare)
+        self._clip_dataset = functools.partial(
+            clip_dataset,
+            peak=settings.peak,
+            num_samples=generator.num_samples,
+            sample_rate=generator.sample_rate,
+        )
+        valid = self._clip_dataset(valid_clips, batch_size=64)
         self._reference, posteriors = samples.embed(judge, (audio for audio, _ in valid))
         self._detector = CollapseDetector(posteriors, settings.patience)
         self._latents = generator.prior.draw(
@@ -166,13 +169,12 @@ class WaveGANTraining(loop.Training):
         )
 
     def batches(self, start: int) -> tf.data.Dataset:
-        clips = clip_dataset(
+        clips = self._clip_dataset(
             self._train_clips,
             batch_size=self._clips_per_batch,
             shuffle_seed=self._settings.seed,
             start=start,
             repeat=True,
-            **self._prepare,
         )
         steps = tf.data.Dataset.counter(start)
         return tf.data.Dataset.zip((clips, steps)).map(lambda clip, step: (*clip, step))
