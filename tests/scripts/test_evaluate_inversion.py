@@ -101,6 +101,23 @@ def test_methods_are_rows(command, tiny_models, write_noise, tmp_path):
     assert result.stderr.count("3 of 3 clips ran out of iterations") == 2
 
 
+def test_clips_of_a_class_that_the_judge_does_not_know_are_told_and_not_judged(
+    command, tiny_models, write_noise, tmp_path
+):
+    for name in ("left/a", "zero/b", "zero/c"):
+        write_noise(tmp_path / f"clips/{name}.wav")
+    arguments = ("--data_dir=clips", "--split=all", "--tables=real", "--quiet", "--output_dir=out")
+    result = command("evaluate_inversion", *tiny_models, *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "left" in result.stderr
+    row = read_tables(tmp_path / "out")["real"]["encoder"]
+    assert row["num_clips"] == 3
+    assert sum(map(sum, row["confusion"])) == 2
+    html = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert html.count("clips/left/a.wav") == 1
+    assert html.count("“ → ”") == html.count('<p class="same">“”') == 0
+
+
 def test_one_table_alone(command, tiny_models, tmp_path):
     """And of an earlier run's report and pictures nothing is left."""
     folder = tmp_path / "out/evaluation"
