@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -67,25 +69,45 @@ def test_a_judge_of_other_clips(command, tones, tmp_path):
     assert (judge.num_samples, judge.sample_rate) == (4096, 8000)
 
 
-def test_killed_and_started_again_it_goes_on(tones, tmp_path):
-    program = [Path(sys.executable).parent / "train_classifier", f"--data_dir={tones}", "--width=2"]
-    program += ["--batch_size=4", "--epochs=2", "--steps_per_epoch=40", "--checkpoint_minutes=0", "--quiet"]
-    process = subprocess.Popen(program, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    checkpoints = tmp_path / "runs/classifier/checkpoints"
-    while not list(checkpoints.glob("ckpt-*.index")):
-        assert process.poll() is None, "ended before its first checkpoint"
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    reached = max(int(path.stem.split("-")[1]) for path in checkpoints.glob("ckpt-*.index"))
-    assert reached < 80
-    again = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    # One checkpoint a step and one an epoch, counted on from where the killed run had come.
-    assert max(int(path.stem.split("-")[1]) for path in checkpoints.glob("ckpt-*.index")) == 82
-    other = subprocess.run([*program, "--width=3"], cwd=tmp_path, capture_output=True, text=True, check=False)
+#: Of each training, the arguments of a small one, the file of its last weights and how to load it.
+SHORT = ["--batch_size=4", "--epochs=2", "--steps_per_epoch=4", "--checkpoint_minutes=0", "--quiet"]
+KINDS = {
+    "classifier": (["--architecture=mel_cnn", "--width=2"], "classifier_last.keras", load_classifier),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_any_moment_it_goes_on_to_the_same_weights(command, tones, tiny_models, tmp_path, kind):
+    """TF_INVERSION_KILLS sets how often it is killed (default 1); each checkpoint is of one step."""
+    arguments, last, load = KINDS[kind]
+    arguments = [f"--data_dir={tones}", *arguments, *SHORT, *(tiny_models[1:] if kind == "wavegan" else [])]
+    name, run = f"train_{kind}", f"runs/{kind}"
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    whole.mkdir(), torn.mkdir()
+    trained = command(name, *arguments, cwd=whole)
+    assert trained.returncode == 0, trained.stderr
+    program, rng = [Path(sys.executable).parent / name, *arguments], random.Random()
+    for _ in range(int(os.environ.get("TF_INVERSION_KILLS", "1"))):
+        known = set(torn.rglob("ckpt-*.index"))
+        process = subprocess.Popen(program, cwd=torn, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while process.poll() is None and set(torn.rglob("ckpt-*.index")) <= known:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+        complaint = process.communicate()[1].decode()
+        assert process.returncode in (-signal.SIGKILL, 0), complaint
+    resumed = command(name, *arguments, cwd=torn)
+    assert resumed.returncode == 0, resumed.stderr
+    expected, actual = (load(folder / run / last).get_weights() for folder in (whole, torn))
+    assert len(actual) == len(expected)
+    for one, other in zip(expected, actual):
+        np.testing.assert_array_equal(other, one)
+    found = {path.name.split(".")[0] for path in (torn / run / "checkpoints").iterdir()}
+    assert len(found - {"checkpoint"}) <= 2, "the two newest are kept, and nothing that is half written"
+    assert not list(torn.rglob("*_temp"))
+    other = command(name, *arguments, "--batch_size=5", cwd=torn)
     assert other.returncode == 1
-    assert "holds a run with width=2, this one has width=3" in other.stderr
+    assert "holds a run with batch_size=4, this one has batch_size=5" in other.stderr
 
 
 def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, tmp_path):

@@ -92,6 +92,8 @@ def fit(run: Run, training: Training) -> Metrics:
     step = tf.Variable(0, dtype=tf.int64)
     best = tf.Variable(math.inf, dtype=tf.float64)
     state = {"step": step, "best": best, "model": model, "optimizer": training.optimizer, **training.tracked}
+    if seeds := [v.value for v in model.variables if all(v is not weight for weight in model.weights)]:
+        state["seeds"] = seeds  # of dropout, which Keras does not take for part of the model
     if training.average:
         state["average"] = training.average.state
     saved = checkpoints.Checkpoints(output_dir / "checkpoints", **state)
