@@ -11,7 +11,8 @@ import tensorflow as tf
 from tf_inversion import errors
 from tf_inversion.audio.clips import ClipList, find_clips
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
-from tf_inversion.losses.terms import kl_divergence
+from tf_inversion.losses import LOSS_TERMS, LossTerm
+from tf_inversion.losses.terms import absolute_error, kl_divergence
 from tf_inversion.models import ModelBundle
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.inverter import Inverter
@@ -131,9 +132,11 @@ def test_a_perfect_answer_costs_nothing(models):
         np.testing.assert_allclose(term, 0, atol=1e-9)
 
 
-def test_a_term_is_of_real_clips_unless_it_is_of_latents_or_phase(models):
-    metrics = _training(models, "magnitude+real_part").train_step(_batch(models))
-    assert "real/magnitude" in metrics
+def test_a_term_is_of_real_clips_unless_it_is_of_latents_or_phase(models, monkeypatch):
+    """One entry of the table makes a new term known."""
+    monkeypatch.setitem(LOSS_TERMS, "mel_l1", LossTerm(lambda v: v.log_mels, absolute_error))
+    metrics = _training(models, "2*mel_l1+real_part").train_step(_batch(models))
+    assert float(metrics["real/loss"]) == pytest.approx(2 * float(metrics["real/mel_l1"]), rel=1e-5)
     assert "real/real_part" not in metrics
 
 

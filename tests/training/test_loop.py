@@ -323,16 +323,23 @@ def test_a_full_disk_leaves_the_last_whole_state(tmp_path, limit):
 
 
 def test_what_shapes_a_run_is_what_is_compared(tmp_path):
+    clips = {"train_clips": ClipList([f"/data/{i}.wav" for i in range(9)])}
     settings = InverterTrainingSettings(batch_size=4)
-    run = Run.of(RunSettings(str(tmp_path), epochs=3), settings, {"train_clips": "9 clips"}, 9)
+    run = Run.of(RunSettings(str(tmp_path), epochs=3), settings, {**clips, "generator": None})
     assert run.steps_per_epoch == 2
-    assert run.settings["train_clips"] == "9 clips"
-    assert not {"epochs", "output_dir", "start_from"} & run.settings.keys()
-    assert (
-        run.settings
-        == Run.of(RunSettings("elsewhere", steps_per_epoch=2), settings, run.settings, 0).settings
-    )
+    assert run.settings["train_clips"].startswith("9 clips, sha256 ")
+    assert run.settings["generator"] == "none"
+    assert run.settings["loss_weights"] == {"perceptual": 1, "latent": 1}
+    assert {
+        "epochs": 3,
+        "output_dir": str(tmp_path),
+        "train_clips_folder": "/data",
+    }.items() <= run.others.items()
+    assert not run.others.keys() & run.settings.keys()
+    elsewhere = {"train_clips": ClipList([f"other/{i}.wav" for i in range(9)]), "generator": None}
+    other = InverterTrainingSettings(batch_size=4, loss_weights="latent+0.5*perceptual+0.5*perceptual")
+    assert run.settings == Run.of(RunSettings("there", steps_per_epoch=2), other, elsewhere).settings
     falling = ClassifierTrainingSettings(batch_size=4)
-    assert Run.of(RunSettings(epochs=3), falling, {}, 9).settings["epochs"] == 3
-    with pytest.raises(errors.InvalidArgumentError, match="batch_size: 4 is more than the 3 training clips"):
-        Run.of(RunSettings(), settings, {}, 3)
+    assert Run.of(RunSettings(epochs=3), falling, clips).settings["epochs"] == 3
+    with pytest.raises(errors.InvalidArgumentError, match="batch_size: 64 is more than the 9 training clips"):
+        Run.of(RunSettings(), InverterTrainingSettings(), clips)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_inversion import errors
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.networks.classifier import Classifier
-from tf_inversion.training import fingerprints, loop
+from tf_inversion.training import loop
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.run import Metrics, Run, learning_rate, loop_bar
 from tf_inversion.training.settings import ClassifierTrainingSettings, RunSettings
@@ -60,11 +60,8 @@ def train_classifier(
         progress=loop_bar(progress, "checking clips"),
     )
     train_clips, valid_clips = check(train_clips), check(valid_clips)
-    inputs = {
-        "train_clips": fingerprints.of_clips(train_clips),
-        "valid_clips": fingerprints.of_clips(valid_clips),
-    }
-    its_run = Run.of(run, settings, inputs, len(train_clips), progress)
+    inputs = {"train_clips": train_clips, "valid_clips": valid_clips}
+    its_run = Run.of(run, settings, inputs, progress)
     return loop.fit(its_run, ClassifierTraining(settings, train_clips, valid_clips, its_run.num_steps))
 
 

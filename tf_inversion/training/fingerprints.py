@@ -11,27 +11,26 @@ import keras
 from tf_inversion.audio.layouts import ClipList
 
 
-def of_clips(clips: ClipList | None) -> str:
-    """Returns the number of clips and a checksum of their names and labels, in their order.
+def fingerprint(of: ClipList | keras.layers.Layer | None) -> str:
+    """Returns how many there are and a checksum, of clips or of a model's weights.
 
-    The names are relative to the folder that holds all of them.
+    That of clips is of their names in their `folder` and of their labels, in their order.
     """
-    if clips is None:
+    if of is None:
         return "none"
-    folder = Path(os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in clips.paths]))
-    names = [Path(os.path.abspath(path)).relative_to(folder).as_posix() for path in clips.paths]
-    labels = [clips.label_names[label] for label in clips.labels] if clips.labels else [""] * len(names)
+    if not isinstance(of, ClipList):
+        weights = of.get_weights()
+        digest = _digest(*(weight.tobytes() for weight in weights))
+        return f"{sum(weight.size for weight in weights)} weights, sha256 {digest}"
+    names = [Path(os.path.abspath(path)).relative_to(folder(of)).as_posix() for path in of.paths]
+    labels = [of.label_names[label] for label in of.labels] if of.labels else [""] * len(names)
     lines = "".join(f"{name}\t{label}\n" for name, label in zip(names, labels))
-    return f"{len(names)} clips, sha256 {_digest(lines.encode(errors='surrogateescape'))}"
+    return f"{len(names)} clips, sha256 {_digest(os.fsencode(lines))}"
 
 
-def of_weights(model: keras.layers.Layer | None) -> str:
-    """Returns the number of a model's weights and their checksum."""
-    if model is None:
-        return "none"
-    weights = model.get_weights()
-    digest = _digest(*(weight.tobytes() for weight in weights))
-    return f"{sum(weight.size for weight in weights)} weights, sha256 {digest}"
+def folder(clips: ClipList) -> str:
+    """Returns the deepest folder that holds all clips."""
+    return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in clips.paths])
 
 
 def _digest(*parts: bytes) -> str:

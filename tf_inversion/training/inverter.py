@@ -14,7 +14,7 @@ from tf_inversion.audio.clips import ClipList, check_clips
 from tf_inversion.models import ModelBundle
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.networks.loading import load_inverter
-from tf_inversion.training import distribution, fingerprints, loop
+from tf_inversion.training import distribution, loop
 from tf_inversion.training.inverter_training import InverterTraining
 from tf_inversion.training.run import Metrics, Run, loop_bar
 from tf_inversion.training.settings import InverterTrainingSettings, RunSettings
@@ -54,8 +54,8 @@ def train_inverter(
     settings = settings or InverterTrainingSettings()
     run = run or RunSettings("runs/inverter", epochs=250)
     strategy = strategy or tf.distribute.get_strategy()
-    weights = losses.weights(settings.loss_weights)
-    if train_clips is not None and all(losses.LOSS_TERMS[name].synthesized_only for name in weights):
+    terms = [losses.LOSS_TERMS[name] for name in settings.weights()]
+    if train_clips is not None and all(term.synthesized_only for term in terms):
         raise errors.InvalidArgumentError(
             f"loss_weights: {settings.loss_weights}: no term is for real clips, as perceptual and log_mel "
             "are; add one, or train on synthesized clips alone"
@@ -80,21 +80,20 @@ def train_inverter(
     if train_clips is not None and valid_clips is not None:
         clips = check(train_clips), check(valid_clips)
     inputs = {
-        "loss_weights": dict(sorted(weights.items())),
-        "train_clips": fingerprints.of_clips(clips[0]),
-        "valid_clips": fingerprints.of_clips(clips[1]),
-        "generator": fingerprints.of_weights(generator),
-        "classifier": fingerprints.of_weights(models.classifier),
-        "start_from": fingerprints.of_weights(inverter if settings.start_from else None),
+        "train_clips": clips[0],
+        "valid_clips": clips[1],
+        "generator": generator,
+        "classifier": models.classifier,
+        "initial_weights": inverter if settings.start_from else None,
     }
-    its_run = Run.of(run, settings, inputs, len(train_clips or ()), progress)
+    its_run = Run.of(run, settings, inputs, progress)
     its_run = distribution.worker_run(its_run, strategy)
     return loop.fit(its_run, InverterTraining(inverter, models, settings, clips, its_run.num_steps, strategy))
 
 
 def needs_classifier(settings: InverterTrainingSettings) -> bool:
     """Returns whether a loss term looks at a classifier."""
-    return any(losses.LOSS_TERMS[name].layers is not None for name in losses.weights(settings.loss_weights))
+    return any(losses.LOSS_TERMS[name].layers is not None for name in settings.weights())
 
 
 def _new_inverter(models: ModelBundle, settings: InverterTrainingSettings) -> Inverter:

@@ -182,7 +182,7 @@ class InverterTraining(loop.Training):
 def _objectives(models: ModelBundle, settings: InverterTrainingSettings) -> dict[str, losses.Objective]:
     """Returns what to minimise for "synthesized" and, if anything, for "real" clips."""
     temperature = settings.posterior_temperature
-    weights = dict(losses.weights(settings.loss_weights))
+    weights = settings.weights()
     if "posterior_kl" in weights:  # its gradient at a temperature T is 1 / T^2 as large
         weights["posterior_kl"] *= temperature**2
     of_real = {

@@ -214,6 +214,7 @@ def _check_settings(output_dir: Path, run: Run) -> None:
     if run.resumes:
         try:
             before = dict(json.loads(path.read_text()))
+            before.pop("others", None)
         except (OSError, ValueError, TypeError) as error:
             raise errors.TrainingError(f"{path}: missing or damaged; start over without resume") from error
         if name := difference(before, run.settings):
@@ -226,4 +227,5 @@ def _check_settings(output_dir: Path, run: Run) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     (output_dir / "history.csv").unlink(missing_ok=True)
     with paths.writing(path) as temporary:
-        temporary.write_text(json.dumps(dict(sorted(run.settings.items())), indent=2) + "\n")
+        told = {**dict(sorted(run.settings.items())), "others": dict(run.others)}
+        temporary.write_text(json.dumps(told, indent=2) + "\n")

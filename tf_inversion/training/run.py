@@ -11,7 +11,8 @@ from typing import Any
 import keras
 
 from tf_inversion import errors
-from tf_inversion.training import checkpoints
+from tf_inversion.audio.layouts import ClipList
+from tf_inversion.training import checkpoints, fingerprints
 from tf_inversion.training.settings import ResNetTrainingSettings, RunSettings, TrainingSettings
 
 Metrics = dict[str, float]
@@ -25,6 +26,7 @@ class Run:
       output_dir: folder for the checkpoints, the weights, history.csv and TensorBoard's logs.
       epochs, steps_per_epoch: the length.
       settings: what shapes the result; a run is resumed only with the same.
+      others: what settings.json tells besides.
       resume: whether to go on from the last checkpoint, if there is one.
       checkpoint_minutes: a kill loses at most this much work.
       progress: makes a bar for an epoch, called like `tqdm.tqdm(total=, initial=, desc=)`, and for loops,
@@ -35,6 +37,7 @@ class Run:
     epochs: int
     steps_per_epoch: int
     settings: Mapping[str, Any]
+    others: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     resume: bool = True
     checkpoint_minutes: float = 5.0
     progress: Callable[..., Any] | None = None
@@ -44,8 +47,7 @@ class Run:
         cls,
         run: RunSettings,
         settings: TrainingSettings,
-        inputs: Mapping[str, Any],
-        num_clips: int = 0,
+        inputs: Mapping[str, ClipList | keras.layers.Layer | None],
         progress: Callable[..., Any] | None = None,
     ) -> Run:
         """Returns the run of these settings.
@@ -53,13 +55,15 @@ class Run:
         Args:
           run: where and how long.
           settings: what is learned.
-          inputs: fingerprints of data and models.
-          num_clips: to train on, of which an epoch is a pass if it has no number of steps.
+          inputs: the data and the models that the result depends on; those of "train_clips", an epoch is a
+            pass over if it has no number of steps.
           progress: see above.
 
         Raises:
           InvalidArgumentError: if `run` has no number of steps, and the clips are less than a batch.
         """
+        clips = {name: some for name, some in inputs.items() if isinstance(some, ClipList)}
+        num_clips = len(clips.get("train_clips", ()))
         steps = run.steps_per_epoch or num_clips // settings.batch_size
         if not num_clips and not steps:
             raise errors.InvalidArgumentError("steps_per_epoch: without a data set, give a number")
@@ -68,11 +72,22 @@ class Run:
                 f"batch_size: {settings.batch_size} is more than the {num_clips} training clips; "
                 "make it smaller or give steps_per_epoch"
             )
-        shaping = {**settings.shaping(), **inputs, "steps_per_epoch": steps}
+        shaping = {**settings.shaping(), "steps_per_epoch": steps}
+        shaping |= {name: fingerprints.fingerprint(some) for name, some in inputs.items()}
         if shaping.get("schedule") == "cosine":
             shaping["epochs"] = run.epochs
-        folder = Path(run.output_dir)
-        return cls(folder, run.epochs, steps, shaping, run.resume, run.checkpoint_minutes, progress)
+        given = {**dataclasses.asdict(run), **dataclasses.asdict(settings)}
+        given |= {f"{name}_folder": fingerprints.folder(some) for name, some in clips.items()}
+        return cls(
+            Path(run.output_dir),
+            run.epochs,
+            steps,
+            shaping,
+            {name: given[name] for name in sorted(given.keys() - shaping)},
+            run.resume,
+            run.checkpoint_minutes,
+            progress,
+        )
 
     @property
     def resumes(self) -> bool:

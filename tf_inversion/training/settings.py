@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from tf_inversion import errors
 from tf_inversion.settings import Settings, setting
@@ -130,6 +131,15 @@ class InverterTrainingSettings(ResNetTrainingSettings):
                 "average_weights: batch normalisation's statistics would not be those of the averaged "
                 "weights; give freeze_batch_norm"
             )
+
+    def weights(self) -> dict[str, float]:
+        """Returns the weights of the loss terms, by name."""
+        from tf_inversion import losses
+
+        return dict(losses.weights(self.loss_weights))
+
+    def shaping(self) -> dict[str, Any]:
+        return {**super().shaping(), "loss_weights": self.weights()}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tf_inversion.generators.official_graph import save_official
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.networks.classifier import Classifier
 from tf_inversion.networks.discriminator import Discriminator
-from tf_inversion.training import fingerprints, loop
+from tf_inversion.training import loop
 from tf_inversion.training.adversarial import AdversarialLoss, WaveGANTrainer, adversarial_loss
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.collapse import CollapseDetector
@@ -79,12 +79,12 @@ def train_wavegan(
     )
     clips = check(train_clips, least=1), check(valid_clips, least=2)
     inputs = {
-        "train_clips": fingerprints.of_clips(clips[0]),
-        "valid_clips": fingerprints.of_clips(clips[1]),
-        "judge": fingerprints.of_weights(judge),
-        "start_from": fingerprints.of_weights(generator if settings.start_from else None),
+        "train_clips": clips[0],
+        "valid_clips": clips[1],
+        "judge": judge,
+        "initial_weights": generator if settings.start_from else None,
     }
-    its_run = Run.of(run, settings, inputs, len(clips[0]), progress)
+    its_run = Run.of(run, settings, inputs, progress)
     return loop.fit(its_run, WaveGANTraining(networks, loss, judge, clips, settings))
 
 
