@@ -20,7 +20,7 @@ _TALKATIVE = {"absl", "matplotlib", "numba", "tensorflow"}
 
 
 def runner(
-    main: Callable[[list[str]], int | None], doc: str, flag_values: flags.FlagValues = flags.FLAGS
+    main: Callable[[list[str]], int | None], doc: str, flag_values: flags.FlagValues
 ) -> Callable[[list[str] | None], int]:
     """Makes a console script of `main(arguments)`, with the module's `doc` as its help.
 

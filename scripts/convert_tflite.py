@@ -25,9 +25,7 @@ FLAGS = flags.FlagValues()
 
 settings_flags.define(ModelSettings, FLAGS)
 settings_flags.define(ConversionSettings, FLAGS)
-common_flags.define(
-    FLAGS, "data_dir", "output_dir", "peak", "seed", "batch_size", "quiet", output_dir="out/tflite"
-)
+common_flags.define(FLAGS, "data_dir", "output_dir", "peak", "seed", "batch_size", output_dir="out/tflite")
 
 _CALIBRATION_CLIPS = 100  # of each kind; 50 and 500 gave no other correlation
 

@@ -29,9 +29,7 @@ FLAGS = flags.FlagValues()
 
 settings_flags.define(ModelSettings, FLAGS, without=("classifier", "judge"))
 settings_flags.define(DetectionSettings, FLAGS)
-common_flags.define(
-    FLAGS, "data_dir", "output_dir", "peak", "seed", "batch_size", "quiet", output_dir="out/detection"
-)
+common_flags.define(FLAGS, "data_dir", "output_dir", "peak", "seed", "batch_size", output_dir="out/detection")
 flags.DEFINE_bool(
     "evaluate", False, "Measure both detectors, on the test split of --data_dir.", flag_values=FLAGS
 )

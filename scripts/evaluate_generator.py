@@ -23,7 +23,7 @@ FLAGS = flags.FlagValues()
 settings_flags.define(ModelSettings, FLAGS, without=("inverter", "classifier"))
 common_flags.define(
     FLAGS,
-    *("data_dir", "output_dir", "peak", "seed", "batch_size", "quiet"),
+    *("data_dir", "output_dir", "peak", "seed", "batch_size"),
     data_dir="data/fsdd",
     output_dir="out/generator",
     peak=0.9,

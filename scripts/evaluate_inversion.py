@@ -27,7 +27,7 @@ from tf_inversion.scripts import command, common_flags, settings_flags
 FLAGS = flags.FlagValues()
 settings_flags.define(ModelSettings, FLAGS)
 settings_flags.define(InversionSettings, FLAGS, without=("method", "init_file", "error_bars"))
-common_flags.define(FLAGS, "data_dir", "output_dir", "peak", "quiet", output_dir="out/evaluation")
+common_flags.define(FLAGS, "data_dir", "output_dir", "peak", output_dir="out/evaluation")
 _define_integer = functools.partial(flags.DEFINE_integer, flag_values=FLAGS)
 _SPLITS, _TABLES = ["train", "valid", "test", "all"], ["synthesized", "real"]
 flags.DEFINE_enum("split", "test", _SPLITS, "Which part of --data_dir.", flag_values=FLAGS)

@@ -21,7 +21,7 @@ from tf_inversion.scripts import command, common_flags, settings_flags
 FLAGS = flags.FlagValues()
 
 settings_flags.define(ModelSettings, FLAGS, without=("judge",))
-common_flags.define(FLAGS, "output_dir", "quiet", output_dir="serving/inverter")
+common_flags.define(FLAGS, "output_dir", output_dir="serving/inverter")
 flags.DEFINE_integer(
     "version",
     None,

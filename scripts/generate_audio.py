@@ -17,7 +17,7 @@ from tf_inversion.scripts import command, common_flags, settings_flags
 FLAGS = flags.FlagValues()
 
 settings_flags.define(ModelSettings, FLAGS, without=("inverter", "classifier", "judge"))
-common_flags.define(FLAGS, "output_dir", "seed", "batch_size", "quiet", output_dir="out/generated")
+common_flags.define(FLAGS, "output_dir", "seed", "batch_size", output_dir="out/generated")
 flags.DEFINE_integer("num", 10, "How many clips.", lower_bound=1, flag_values=FLAGS)
 flags.DEFINE_enum(
     "subtype", "FLOAT", ["FLOAT", "PCM_16", "PCM_24"], "Sample format of the WAV files.", flag_values=FLAGS

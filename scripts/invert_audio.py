@@ -27,7 +27,7 @@ from tf_inversion.scripts import command, common_flags, settings_flags
 FLAGS = flags.FlagValues()
 settings_flags.define(ModelSettings, FLAGS)
 settings_flags.define(InversionSettings, FLAGS)
-common_flags.define(FLAGS, "output_dir", "peak", "quiet", output_dir="out/inversion")
+common_flags.define(FLAGS, "output_dir", "peak", output_dir="out/inversion")
 flags.DEFINE_bool(
     "report", True, "Write report.html, and more pages for more than 25 clips.", flag_values=FLAGS
 )

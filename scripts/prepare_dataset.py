@@ -20,7 +20,7 @@ from tf_inversion.scripts import command, common_flags
 
 FLAGS = flags.FlagValues()
 
-common_flags.define(FLAGS, "output_dir", "quiet")
+common_flags.define(FLAGS, "output_dir")
 flags.DEFINE_enum("dataset", "fsdd", ["fsdd", "sc09", "speech_commands"], "The data set.", flag_values=FLAGS)
 flags.DEFINE_string(
     "archive", None, "Its tar or zip archive, if at hand; another version will do.", flag_values=FLAGS

@@ -21,19 +21,25 @@ _DEFINE = {
 
 
 def define(
-    cls: type[Settings], flag_values: flags.FlagValues, *, without: tuple[str, ...] = (), **defaults: Any
+    cls: type[Settings],
+    flag_values: flags.FlagValues,
+    *,
+    only: tuple[str, ...] | None = None,
+    without: tuple[str, ...] = (),
+    **defaults: Any,
 ) -> None:
     """Defines the flags of a settings class.
 
     Args:
       cls: a dataclass derived from `Settings`.
       flag_values: the command's flags.
-      without: fields that get no flag.
+      only: fields that get a flag; None for all.
+      without: fields that get none.
       **defaults: where the command's default is another than the field's.
     """
     kinds = field_types(cls)
     for field in dataclasses.fields(cls):
-        if field.name in without:
+        if field.name in without or (only is not None and field.name not in only):
             continue
         rules, default = field.metadata, defaults.get(field.name, field.default)
         kind, options = kinds[field.name], {"flag_values": flag_values}

@@ -15,6 +15,7 @@ started again with the same flags, it goes on where it was.
 
 from absl import flags
 
+from tf_inversion.models import ModelSettings
 from tf_inversion.scripts import command, common_flags, settings_flags, training_flags
 from tf_inversion.training.settings import WaveGANTrainingSettings
 
@@ -23,7 +24,7 @@ FLAGS = flags.FlagValues()
 training_flags.define(
     FLAGS, WaveGANTrainingSettings, output_dir="runs/wavegan", epochs=200, steps_per_epoch=500
 )
-common_flags.define(FLAGS, "judge")
+settings_flags.define(ModelSettings, FLAGS, only=("judge",))
 
 
 def main(arguments: list[str]) -> None:

@@ -12,7 +12,7 @@ from tf_inversion.training.settings import RunSettings, TrainingSettings
 
 def define(flag_values: flags.FlagValues, cls: type[TrainingSettings], **of_run: object) -> None:
     """Defines the flags of a training: of its settings, its run (with these defaults) and its data."""
-    common_flags.define(flag_values, "data_dir", "quiet", data_dir="data/fsdd")
+    common_flags.define(flag_values, "data_dir", data_dir="data/fsdd")
     settings_flags.define(RunSettings, flag_values, **of_run)
     settings_flags.define(cls, flag_values)
 

@@ -22,44 +22,25 @@ def command():
 
     def run(name: str, *arguments, cwd: Path) -> subprocess.CompletedProcess:
         argv = [name, *map(str, arguments)]
-        spec = importlib.util.find_spec(f"tf_inversion.scripts.{name}")
-        if "flags.FlagValues()" not in Path(spec.origin).read_text(encoding="utf-8"):
-            return run_process(argv, cwd)
-        module, root, before, imported = (
-            importlib.import_module(spec.name),
-            logging.getLogger(),
-            Path.cwd(),
-            {*sys.modules},
-        )
-        out, err = io.StringIO(), io.StringIO()
-        os.chdir(cwd)
-        try:
-            with (
-                contextlib.redirect_stdout(out),
-                contextlib.redirect_stderr(err),
-                mock.patch.object(sys, "argv", argv),
-                mock.patch.object(root, "handlers", []),
-                mock.patch.dict(os.environ),
-            ):
-                code = module.run(argv)
-        finally:
-            os.chdir(before)
-            root.setLevel(logging.WARNING)
-            for other in {*sys.modules} - imported:
-                # Of a generator class in the folder: another test may have one of the same name.
-                if str(getattr(sys.modules[other], "__file__", "")).startswith(str(cwd)):
-                    del sys.modules[other]
+        module = importlib.import_module(f"tf_inversion.scripts.{name}")
+        root, imported, out, err = logging.getLogger(), {*sys.modules}, io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(sys, "argv", argv),
+            mock.patch.object(root, "handlers", []),
+            mock.patch.object(root, "level", root.level),
+            mock.patch.dict(os.environ),
+        ):
+            code = module.run(argv)
+        for other in {*sys.modules} - imported:
+            # Of a generator class in the folder: another test may have one of the same name.
+            if str(getattr(sys.modules[other], "__file__", "")).startswith(str(cwd)):
+                del sys.modules[other]
         return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
 
     return run
-
-
-def run_process(argv: list[str], cwd: Path) -> subprocess.CompletedProcess:
-    """Runs an installed command as a user does."""
-    program = Path(sys.executable).parent / argv[0]
-    return subprocess.run(
-        [program, *argv[1:]], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 @pytest.fixture(scope="session")
