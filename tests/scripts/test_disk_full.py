@@ -20,7 +20,6 @@ def largest_file(size: int):
 #: Arguments, and the size of the largest file for which there is room.
 CASES = [
     ("generate_audio", ["--num=1"], 30_000),
-    ("invert_audio", ["clip.wav", "--method=encoder"], 30_000),
     ("invert_audio", ["clip.wav", "--method=encoder"], 70_000),
     ("evaluate_inversion", ["--num_clips=2", "--methods=encoder"], 50_000),
     (
