@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def train_inverter(
             "are; add one, or train on synthesized clips alone"
         )
     classifier = models.classifier if needs_classifier(settings) else None
-    models = ModelBundle(models.generator, classifier=classifier)
+    models = ModelBundle(models.generator, classifier=classifier, sources=models.sources)
     if settings.mixed_precision and not tf.config.list_physical_devices("GPU"):
         raise errors.InvalidArgumentError(
             "mixed_precision: needs a GPU; on a CPU it takes twice the time of float32, so leave it out"
@@ -86,8 +87,8 @@ def train_inverter(
         "classifier": models.classifier,
         "initial_weights": inverter if settings.start_from else None,
     }
-    its_run = Run.of(run, settings, inputs, progress)
-    its_run = distribution.worker_run(its_run, strategy)
+    its_run = distribution.worker_run(Run.of(run, settings, inputs, progress), strategy)
+    its_run = dataclasses.replace(its_run, others={**its_run.others, "models": dict(models.sources)})
     return loop.fit(its_run, InverterTraining(inverter, models, settings, clips, its_run.num_steps, strategy))
 
 
