@@ -11,5 +11,6 @@ if [ "${1:-}" = --latest ]; then stack=$1; shift; fi
 enter_environment "$stack"
 ruff check .
 ruff format --check .
+mypy
 # Each file in one process, so that what its tests share is made once.
 exec python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "$@"

@@ -6,6 +6,7 @@ import os
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def save_latents(
 
     Read it by `load_latents` or np.load(path): nothing in it is pickled.
     """
-    arrays = {"latents": np.asarray(latents, np.float32), "names": np.asarray(names, np.str_)}
+    arrays: dict[str, Any] = {"latents": np.asarray(latents, np.float32), "names": np.asarray(names, np.str_)}
     if std is not None:
         arrays["std"] = np.asarray(std, np.float32)
     if clip_paths is not None:

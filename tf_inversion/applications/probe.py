@@ -10,6 +10,7 @@ import dataclasses
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
@@ -87,7 +88,7 @@ def train_probe(vectors: np.ndarray, labels: Sequence[str]) -> Probe:
 
 def save_probes(path: str | os.PathLike, probes: Mapping[str, Probe]) -> None:
     """Writes probes to an .npz file: <name>_labels, <name>_coef, <name>_intercept. Nothing is pickled."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, probe in probes.items():
         arrays[f"{name}_labels"] = np.array(probe.labels, np.str_)
         arrays[f"{name}_coef"], arrays[f"{name}_intercept"] = probe.coef, probe.intercept

@@ -163,7 +163,7 @@ def assess(probe: Probe, train: Labelled, test: Labelled) -> dict[str, float]:
         "num_train": len(train[1]),
         "num_test": len(test[1]),
         "accuracy": float(np.mean(probe.predict(test[0]) == test[1])),
-        "accuracy_chance": float(shares[counts.argmax()]),
+        "accuracy_chance": float(shares[np.argmax(counts)]),
         "precision_at_1": retrieval.precision_at(1, *test, *train),
         "precision_at_5": retrieval.precision_at(5, *test, *train),
         "precision_chance": float(shares @ counts / len(train[1])),

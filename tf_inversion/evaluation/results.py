@@ -88,10 +88,10 @@ def draw(kind: str, evaluation: Evaluation) -> dict[str, Figure]:
     clips, tables = evaluation.clips, {name: evaluation.per_clip[name] for name in evaluation.results}
     predicted = next(iter(tables.values()))["predicted_digit"]
     shown = np.sort(np.unique(predicted, return_index=True)[1])[:3]  # of different classes
-    versions, predictions = {"original": clips.audio[shown]}, {"original": predicted[shown]}
+    versions, predictions = {"original": clips.audio[shown]}, {"original": predicted[shown].tolist()}
     for name, table in tables.items():
         versions[name] = evaluation.results[name].audio[shown]
-        predictions[name] = table["predicted_digit_of_reconstruction"][shown]
+        predictions[name] = table["predicted_digit_of_reconstruction"][shown].tolist()
     title = f"{kind} clips, and the class that the evaluation classifier predicts"
     drawn = {"reconstructions": figures.reconstructions(versions, clips.sample_rate, title, predictions)}
     counted = {name: evaluation.confusion(name) for name in ("reference", *tables)}

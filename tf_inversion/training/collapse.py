@@ -77,7 +77,7 @@ class CollapseDetector:
     """
 
     def __init__(self, real: np.ndarray, patience: int = 250):
-        self._real_commonest = np.bincount(real.argmax(1)).max() / len(real)
+        self._real_commonest = np.max(np.bincount(real.argmax(1))) / len(real)
         self._patience = patience
         self._counts = dict.fromkeys(STEP_SYMPTOMS, 0)
         self._step = 0
