@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tf_inversion import applications
 from tf_inversion.applications.probe import Probe, save_probes
 
 needs_gradio = pytest.mark.skipif(
@@ -55,7 +56,9 @@ def test_serves_on_this_machine_and_leaves_nothing_behind(tiny_models, free_port
 
 def test_without_gradio(command, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
+    # As before the first import, of which the package keeps its own note.
     monkeypatch.delitem(sys.modules, "tf_inversion.applications.explorer_page", raising=False)
+    monkeypatch.delattr(applications, "explorer_page", raising=False)
     result = command("explore_latents", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr == "explore_latents: gradio: not installed; pip install 'tf-inversion[demo]'\n"

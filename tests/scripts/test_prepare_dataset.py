@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import urllib.request
 
 import pytest
 
@@ -38,6 +39,7 @@ def test_an_archive_at_hand(command, archive, tmp_path):
 def test_offline_it_says_so_in_one_line_and_leaves_nothing(command, tmp_path, monkeypatch, dataset):
     for proxy in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # where nobody answers
+    monkeypatch.setattr(urllib.request, "_opener", None)  # which keeps the proxies of its making
     result = command("prepare_dataset", f"--dataset={dataset}", "--output_dir=new/data", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert len(result.stderr.splitlines()) == 1

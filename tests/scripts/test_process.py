@@ -24,6 +24,12 @@ sys.exit(command.runner(main, "A command.", FLAGS)())
 """
 
 
+def _heed_signals() -> None:
+    """Whoever runs the tests in the background, or by nohup, has them ignore these."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Returns a function that starts a command of some lines, in a folder that is its home too."""
@@ -40,8 +46,7 @@ def start(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            # Whoever runs the tests in the background has them ignore it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            preexec_fn=_heed_signals,
         )
 
     return start
