@@ -1,4 +1,4 @@
-"""Packaging. The commands, flag files and embedded models ship inside the package."""
+"""Packaging. The commands, flag files and pretrained models ship inside the package."""
 
 import re
 from pathlib import Path

@@ -10,7 +10,7 @@ what it was trained with, on one clip and on 32.
 from absl import app, flags
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("inverter", None, "A trained inverter. Default: the embedded one.")
+flags.DEFINE_string("inverter", None, "A trained inverter. Default: the pretrained one.")
 flags.DEFINE_list("batch_sizes", ["1", "32"], "Clips at once.")
 flags.DEFINE_integer("runs", 10, "Counted calls.", lower_bound=1)
 
@@ -23,7 +23,7 @@ def main(_):
     from tf_inversion.networks.loading import load_inverter
 
     trained = load_inverter(FLAGS.inverter)
-    inverters = {"ResNet-18 of width 64": Inverter(width=64), FLAGS.inverter or "embedded": trained}
+    inverters = {"ResNet-18 of width 64": Inverter(width=64), FLAGS.inverter or "pretrained": trained}
     best = measure.matmul_gflops()
     print(f"float32 matrix product of this machine, in this run: {best:.0f} GFLOP/s\n")
     print("| inverter | batch | seconds | clips/s | GFLOP | GFLOP/s | ratio to matrix product |")

@@ -54,7 +54,7 @@ def main(_):
 
 
 def load(width):
-    """Returns the embedded generator, made as wide as asked: each channel several times, the sounds the same.
+    """Returns the pretrained generator as wide as asked: each channel several times, the sounds the same.
 
     That is Net2Net's widening (Chen, Goodfellow, Shlens 2016). Random weights would not do:
     on those six or seven evaluations reach -25 dB.
@@ -142,7 +142,7 @@ def backends():
                 f"| {median_db(outcome):.1f} |",
                 flush=True,
             )
-    print("\nThe wider generator is the embedded one with each channel several times.", *bounds, sep="\n")
+    print("\nThe wider generator is the pretrained one with each channel several times.", *bounds, sep="\n")
     print()
 
 

@@ -3,7 +3,7 @@
   python benchmarks/report.py
   python benchmarks/report.py --num_clips=300 --methods=1
 
-The clips are the embedded generator's own; a method's answers are clips of latent vectors nearby, so that no
+The clips are the pretrained generator's; a method's answers are clips of latent vectors nearby, so that no
 inversion has to be waited for. The browser's part needs selenium, chromium and chromedriver.
 """
 
@@ -53,9 +53,9 @@ def made_up(num_clips: int, num_methods: int):
     from tf_inversion.latents import synthesize
     from tf_inversion.models import ModelBundle
     from tf_inversion.networks.loading import load_classifier
-    from tf_inversion.paths import embedded
+    from tf_inversion.paths import bundled
 
-    generator, judge = load_generator(), load_classifier(embedded("judge.keras"))
+    generator, judge = load_generator(), load_classifier(bundled("judge.keras"))
     clips = synthesized_clips(generator, num_clips, seed=0)
     rng = np.random.default_rng(0)
     trace = np.stack([np.arange(10, 210, 10), np.geomspace(1, 0.1, 20)], 1)

@@ -3,7 +3,7 @@
   python benchmarks/robustness.py
   python benchmarks/robustness.py --num_clips=100 --output=out/robustness_100.md
 
-Clips of the embedded generator are damaged and inverted by least_squares, which
+Clips of the pretrained generator are damaged and inverted by least_squares, which
 recovers level or delay too where a row says so. Prints the table and writes it to --output.
 """
 
@@ -30,7 +30,7 @@ HEADING = """\
 |---|---:|---:|---:|---:|---:|---:|---:|---|"""
 ROW = "| {} | {:.1f} | {:.0f} | {:.2f} | {:.1f} | {:.1f} | {:.2g} | {:.0%} | {} |"
 LEGEND = """
-Medians over {num_clips} clips of the embedded generator, inverted by least_squares; dB are of
+Medians over {num_clips} clips of the pretrained generator, inverted by least_squares; dB are of
 squared error over energy.
 
 - damage: damaged clip to clean one; -200 is none. delay, in samples, and gain: part of it, if not adjusted.

@@ -3,7 +3,7 @@
   python benchmarks/sensitivity.py
   python benchmarks/sensitivity.py --num_clips=8 --iterations=0,20
 
-Clips of the embedded generator. The first table has the singular values of the
+Clips of the pretrained generator. The first table has the singular values of the
 generator's Jacobian: how far a clip moves when its latents move by a standard
 deviation of the prior along the direction that is heard k-th best. The second
 has L-BFGS from the encoder's answer, stopped after some iterations (0: the

@@ -96,7 +96,7 @@ def given_clips(
     from tf_inversion.audio.folders import audio_files
 
     return load_clips(
-        audio_files(patterns or [str(paths.embedded("speech"))], exclude),
+        audio_files(patterns or [str(paths.bundled("speech"))], exclude),
         generator.num_samples,
         generator.sample_rate,
         flag_values.peak or 0.0,

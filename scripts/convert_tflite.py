@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion import paths
     from tf_inversion.audio.layouts import find_clips
 
-    measured = typical = find_clips(paths.embedded("speech"), "all")
+    measured = typical = find_clips(paths.bundled("speech"), "all")
     if FLAGS.data_dir:
         measured, typical = (find_clips(FLAGS.data_dir, split) for split in ("test", "train"))
     if settings.calibration:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets everything up and shows the main job on the embedded models:
+# Sets everything up and shows the main job on the pretrained models:
 # from clips to latent vectors and back to sound, and the paper's two tables.
 #   bash scripts/demo.sh                  FSDD's test clips, or the ten bundled ones if offline
 #   bash scripts/demo.sh clips/ a.wav     your own clips (brought to the models' level)

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
             raise errors.InvalidArgumentError(
                 f"--probe: made for {len(direction)} latents, but the generator has {generator.latent_dim}"
             )
-    clips, unreadable = _latents(arguments or [str(paths.embedded("speech"))], models, inversion)
+    clips, unreadable = _latents(arguments or [str(paths.bundled("speech"))], models, inversion)
     if not clips:
         if not unreadable:
             raise errors.InvalidArgumentError("no clips: what was given holds none")

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
     found = find_clips(FLAGS.data_dir, FLAGS.split)
     settings = settings_flags.read(ModelSettings, FLAGS)
     generator = ModelBundle.load(settings, needs=(), wants=()).generator
-    judge = load_classifier(settings.judge or paths.embedded("judge.keras"))
+    judge = load_classifier(settings.judge or paths.bundled("judge.keras"))
     samples.check_judge(judge, generator)
     reading = {"peak": FLAGS.peak, "progress": common_flags.progress(FLAGS, "reading")}
     real = clip_sets.real_clips(found, generator, (), num=len(found), seed=FLAGS.seed, **reading)

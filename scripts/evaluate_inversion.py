@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.evaluation.outputs import write_evaluation
     from tf_inversion.inversion.invert import invert
 
-    found = find_clips(FLAGS.data_dir or paths.embedded("speech"), FLAGS.split if FLAGS.data_dir else "all")
+    found = find_clips(FLAGS.data_dir or paths.bundled("speech"), FLAGS.split if FLAGS.data_dir else "all")
     needs, wants = ["judge"], ["classifier"] if any(x.refine != "none" for x in plans) else []
     (needs if any(x.needs_inverter for x in plans) else wants).append("inverter")
     models = ModelBundle.load(settings_flags.read(ModelSettings, FLAGS), needs=needs, wants=wants)

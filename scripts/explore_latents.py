@@ -62,7 +62,7 @@ def _serve(explorer_page) -> None:
         settings_flags.read(ModelSettings, FLAGS), needs=("inverter", "classifier", "judge"), wants=()
     )
     digits = _digits(models.generator.latent_dim)
-    examples = audio_files([str(paths.embedded("speech"))])
+    examples = audio_files([str(paths.bundled("speech"))])
     options = {"peak": common_flags.peak(FLAGS, models), "host": FLAGS.host, "port": FLAGS.port}
     with explorer_page.serving(models, digits, examples, **options) as address:
         print(f"{address}  (Ctrl-C ends it)", flush=True)

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
 
     if FLAGS.dataset == "speech_commands":
         pretrained = FLAGS.list == "pretrained"
-        chosen = paths.embedded("speech_commands_training.txt") if pretrained else FLAGS.list
+        chosen = paths.bundled("speech_commands_training.txt") if pretrained else FLAGS.list
         dataset = datasets.speech_commands(FLAGS.words, chosen)
     elif FLAGS.words or FLAGS.list:
         raise errors.InvalidArgumentError("--words, --list: only for --dataset=speech_commands")

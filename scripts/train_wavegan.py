@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     from tf_inversion.training.wavegan import train_wavegan
 
     clips = training_flags.find_clips(FLAGS, "train", "valid")
-    judge = load_classifier(FLAGS.judge or paths.embedded("judge.keras"))
+    judge = load_classifier(FLAGS.judge or paths.bundled("judge.keras"))
     command.set_seed(settings.seed)
     best = train_wavegan(*clips, judge, settings, run, progress=common_flags.progress(FLAGS, leave=True))
     training_flags.report(run, "generator", best, suffix="" if settings.format == "official" else ".keras")

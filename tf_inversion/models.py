@@ -196,7 +196,7 @@ def _load_fitting(name: str, settings: ModelSettings, generator: Generator, need
     if name == "inverter":
         model = load_inverter(path)
     else:
-        model = load_classifier(path or paths.embedded(f"{name}.keras"))
+        model = load_classifier(path or paths.bundled(f"{name}.keras"))
     if path is None and (misfit := _misfit(name, model, generator, "the pretrained one is ")):
         if needed:
             raise errors.InvalidArgumentError(f"{name}: {misfit}")

@@ -1,4 +1,4 @@
-"""Where the embedded models lie, and how output files come into being."""
+"""Where the pretrained models lie, and how output files come into being."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _PACKAGE = Path(__file__).resolve().parent
 _unfinished: set[Path] = set()
 
 
-def embedded(name: str) -> Path:
-    """Returns the path of an embedded model or folder of saved_models/.
+def bundled(name: str) -> Path:
+    """Returns the path of a pretrained model, or of what else lies in saved_models/.
 
     In an installed package saved_models/ lies inside it, in a checkout beside.
 

@@ -16,7 +16,7 @@ from tf_inversion import errors, paths
 from tf_inversion.audio import datasets, downloads, splits
 from tf_inversion.audio.layouts import DIGITS, find_clips, read_folder, speakers
 
-PRETRAINED_LIST = paths.embedded("speech_commands_training.txt")
+PRETRAINED_LIST = paths.bundled("speech_commands_training.txt")
 
 
 def archive_of(path, files):

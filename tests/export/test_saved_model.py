@@ -23,10 +23,10 @@ from tf_inversion.audio.clips import load_clips
 from tf_inversion.evaluation.evaluation import clip_metrics
 from tf_inversion.export import saved_model
 from tf_inversion.models import ModelBundle
-from tf_inversion.paths import embedded
+from tf_inversion.paths import bundled
 
 BATCHES = (1, 5, 12)
-SPEECH = sorted(embedded("speech").glob("*.wav"))
+SPEECH = sorted(bundled("speech").glob("*.wav"))
 SIGNATURES = {
     "serving_default": ({"audio"}, {"latents"}),
     "invert": ({"audio"}, {"latents"}),

@@ -70,7 +70,7 @@ def in_client(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clips():
     """Clips at the level of the training: the bundled ones, and synthesized ones."""
-    paths_ = find_clips(paths.embedded("speech"), "all").paths
+    paths_ = find_clips(paths.bundled("speech"), "all").paths
     synthesized = load_generator()(UniformPrior().sample(22, 100, seed=5)).numpy()
     return np.concatenate([load_clips(paths_, peak=load_inverter().peak).audio, synthesized])
 
@@ -117,7 +117,7 @@ def test_sizes(inverter_files):
 
 def test_the_word_survives_int8(inverter_files, fsdd_dir):
     inverter, generator = load_inverter(), load_generator()
-    judge = load_classifier(paths.embedded("judge.keras"))
+    judge = load_classifier(paths.bundled("judge.keras"))
     found = find_clips(fsdd_dir, "test")
     audio = load_clips(found.paths, peak=inverter.peak).audio
     latents = {
@@ -256,7 +256,7 @@ def test_the_documented_example(inverter_files, tmp_path):
     (tmp_path / "inverter_float32.tflite").write_bytes(contents)
     facts = tflite.metadata(exportable, "float32", contents)
     (tmp_path / "inverter_float32.json").write_text(json.dumps(facts))
-    original = paths.embedded("speech") / "zero_american.wav"
+    original = paths.bundled("speech") / "zero_american.wav"
     samples, rate = soundfile.read(original)
     higher = soxr.resample(samples, rate, 44100)
     clips = {original: 1e-4, tmp_path / "stereo.wav": 5e-2}

@@ -93,7 +93,7 @@ def test_another_refinement_does_without_the_method_s_own_options(linear):
     np.testing.assert_allclose(other.latents, latents, atol=1e-3)
 
 
-def test_default_is_the_embedded_encoder():
+def test_default_is_the_pretrained_encoder():
     generator = load_generator()
     clip = generator(UniformPrior().sample(1, generator.latent_dim, seed=5)).numpy()[0]
     result = invert(clip)

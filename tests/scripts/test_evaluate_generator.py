@@ -1,4 +1,4 @@
-"""evaluate_generator, on the embedded generator and noise for real clips."""
+"""evaluate_generator, on the pretrained generator and noise for real clips."""
 
 import json
 

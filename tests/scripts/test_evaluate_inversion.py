@@ -140,10 +140,10 @@ def test_one_table_alone(command, tiny_models, tmp_path):
     assert "Table 2" not in result.stdout
 
 
-def test_embedded_models_on_bundled_clips(command, tmp_path):
+def test_pretrained_models_on_bundled_clips(command, tmp_path):
     try:
         for name in ("inverter.keras", "judge.keras", "speech"):
-            paths.embedded(name)
+            paths.bundled(name)
     except errors.ModelFileError as error:
         pytest.skip(str(error))
     result = command("evaluate_inversion", "--num_clips=30", "--quiet", cwd=tmp_path)

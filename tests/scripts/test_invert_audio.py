@@ -198,7 +198,7 @@ def test_another_run_leaves_nothing_of_the_earlier_one(command, tiny_models, wri
 
 
 def test_exact_recovery_needs_nothing_but_the_generator(command, tmp_path):
-    """Of clips so long that none of the embedded models fits."""
+    """Of clips so long that none of the pretrained models fits."""
     keras.utils.set_random_seed(0)
     save_official(WaveGAN(WaveGANConfig(dim=1, slice_len=32768)), tmp_path / "gan", step=1)
     command("generate_audio", "--generator=gan", "--num=2", "--output_dir=made", cwd=tmp_path)

@@ -71,7 +71,7 @@ def test_mistakes_are_told_in_one_line(command, tmp_path, arguments, code, words
 def test_the_words_of_the_pretrained_models(command, tmp_path):
     """From an archive of the corpus' layout, with each word by a speaker of each split."""
     words = ("zero", "one", "five", "eight", "right", "left", "up", "down", "go")
-    trained = paths.embedded("speech_commands_training.txt").read_text().splitlines()
+    trained = paths.bundled("speech_commands_training.txt").read_text().splitlines()
     names = [next(name for name in trained if name.startswith(f"{word}/")) for word in words]
     names += [f"{word}/{speaker}_nohash_0.wav" for word in words for speaker in ("a1", "not-listed", "b2")]
     with tarfile.open(tmp_path / "corpus.tar.gz", "w:gz") as file:

@@ -102,7 +102,7 @@ def load_probes(path: str | os.PathLike | None = None) -> dict[str, Probe]:
     Raises:
       ModelFileError: if there is none, or it is no such file.
     """
-    path = path or paths.embedded("latent_probe.npz")
+    path = path or paths.bundled("latent_probe.npz")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)

@@ -53,7 +53,7 @@ def load_generator(
             f"latent_prior: {latent_prior!r} is unknown; choose from {', '.join(PRIORS)}"
         )
     if path is None:
-        path = paths.embedded("generator")
+        path = paths.bundled("generator")
     try:
         foreign.refuse_foreign(path)
         if original_graph:

@@ -20,7 +20,7 @@ def load_inverter(path: str | os.PathLike | None = None) -> Inverter:
     Raises:
       ModelFileError: if the file is missing, damaged or not an inverter.
     """
-    return _load(path or paths.embedded("inverter.keras"), Inverter)
+    return _load(path or paths.bundled("inverter.keras"), Inverter)
 
 
 def load_classifier(path: str | os.PathLike | None = None) -> Classifier | ScoreModel:
@@ -34,7 +34,7 @@ def load_classifier(path: str | os.PathLike | None = None) -> Classifier | Score
     """
     if path and (prefix := checkpoint.find_checkpoint(path)):
         return ScoreModel(prefix)
-    return _load(path or paths.embedded("classifier.keras"), Classifier)
+    return _load(path or paths.bundled("classifier.keras"), Classifier)
 
 
 def _load(path: str | os.PathLike, kind: type[keras.Model]) -> keras.Model:

@@ -87,7 +87,7 @@ def test_a_jacobian_is_corrected_along_a_curved_valley(minimize, rosenbrock):
     assert (found.iterations <= 32).all()
 
 
-def test_embedded_generator_is_recovered_exactly(minimize):
+def test_pretrained_generator_is_recovered_exactly(minimize):
     generator = load_generator()
     latents = UniformPrior().sample(2, generator.latent_dim, seed=5)
     start = latents + np.random.default_rng(1).normal(0, 0.03, latents.shape).astype(np.float32)
