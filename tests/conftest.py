@@ -1,11 +1,15 @@
 """What all tests share: quiet TensorFlow, and real speech where it is at hand."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
+
+# Whoever runs the tests in the background has them ignore Ctrl-C, of which some are.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
