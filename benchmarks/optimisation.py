@@ -84,7 +84,7 @@ def problem(generator):
 
     audio = synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed).audio
     start = initializers.screened(audio, generator, 1, FLAGS.seed, batch_size=64)[:, 0]
-    return losses.make_objective("synthesized", generator), audio, start
+    return losses.Objective("synthesized", generator), audio, start
 
 
 def compile_for(solver, audio, start):

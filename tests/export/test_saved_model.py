@@ -172,7 +172,7 @@ def test_refine_comes_as_far_as_the_hybrid(loaded, models, clips):
     hybrid = invert(audio, models, "hybrid", max_iterations=15, **options).objective
     iterations = tf.constant([15, 15, 15, 1])
     latents = loaded.signatures["refine"](audio=tf.constant(audio), iterations=iterations)["latents"]
-    objective = losses.make_objective("real", generator, classifier)
+    objective = losses.Objective("real", generator, classifier)
     ours = objective.value(latents, objective.targets(tf.constant(audio), latents)).numpy()
     assert (hybrid < 0.995 * start).all()
     assert (start - ours > 0.5 * (start - hybrid))[:3].all()

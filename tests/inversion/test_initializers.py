@@ -79,7 +79,7 @@ def test_screening_finds_the_nearest(generator, made):
 
 
 def distance(generator, clips, latents):
-    objective = losses.make_objective({"log_mel": 1.0}, generator)
+    objective = losses.Objective({"log_mel": 1.0}, generator)
     targets = objective.targets(tf.constant(clips), tf.constant(latents))
     return objective.value(tf.constant(latents), targets).numpy()
 

@@ -23,7 +23,7 @@ from tf_inversion.priors import UniformPrior
 
 
 def value_of(weights, generator, clips, latents):
-    objective = losses.make_objective(weights, generator)
+    objective = losses.Objective(weights, generator)
     targets = objective.targets(tf.constant(clips), tf.constant(latents))
     return objective.value(tf.constant(latents), targets).numpy()
 
@@ -288,12 +288,8 @@ def test_stages_follow_one_another(minimize, curved, curved_clips):
     clips, zero = curved_clips[1], np.zeros((6, 4), np.float32)
     options = {"init": "zero", "refine": "lbfgs", "max_iterations": 4}
     result = invert(clips, curved, **options, objective="waveform_mae:3,synthesized")
-    first = minimize(
-        LBFGS(losses.make_objective({"waveform_mae": 1.0}, curved)), clips, zero, max_iterations=3
-    )
-    second = minimize(
-        LBFGS(losses.make_objective("synthesized", curved)), clips, first.latents, max_iterations=4
-    )
+    first = minimize(LBFGS(losses.Objective({"waveform_mae": 1.0}, curved)), clips, zero, max_iterations=3)
+    second = minimize(LBFGS(losses.Objective("synthesized", curved)), clips, first.latents, max_iterations=4)
     np.testing.assert_allclose(result.latents, second.latents, atol=1e-4)
     np.testing.assert_allclose(result.objective, second.objective, rtol=0.01)
     np.testing.assert_array_equal(result.iterations, first.iterations + second.iterations)

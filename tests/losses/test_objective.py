@@ -21,14 +21,14 @@ from tf_inversion.networks.classifier import Classifier
     ],
 )
 def test_is_least_squares(generator, classifier, weights, answer):
-    assert losses.make_objective(weights, generator, classifier).is_least_squares is answer
+    assert losses.Objective(weights, generator, classifier).is_least_squares is answer
 
 
 def test_an_objective_is_the_weighted_sum_of_its_terms(generator, classifier, case):
     latents, clips, start = case
 
     def value(weights):
-        objective = losses.make_objective(weights, generator, classifier)
+        objective = losses.Objective(weights, generator, classifier)
         return objective.value(latents, objective.targets(clips, start)).numpy()
 
     parts = [weight * value({name: 1}) for name, weight in losses.PRESETS["authors"].items()]
@@ -74,7 +74,7 @@ def test_terms_of_latents_alone_need_no_audio(generator, case):
 
 def test_silence_has_finite_values_and_gradients(generator, classifier):
     silent, latents = tf.zeros([1, 1024]), tf.zeros([1, 3])
-    objective = losses.make_objective(dict.fromkeys(losses.LOSS_TERMS, 1.0), generator, classifier)
+    objective = losses.Objective(dict.fromkeys(losses.LOSS_TERMS, 1.0), generator, classifier)
     value, gradient = objective.value_and_gradient(latents, objective.targets(silent, latents))
     np.testing.assert_allclose(value, [0], atol=1e-9)
     assert np.isfinite(gradient).all()
@@ -95,7 +95,7 @@ def test_silence_has_finite_values_and_gradients(generator, classifier):
 )
 def test_objectives_that_can_not_be_made(generator, weights, message):
     with pytest.raises(errors.InvalidArgumentError, match=message):
-        losses.make_objective(weights, generator)
+        losses.Objective(weights, generator)
 
 
 def test_layers_that_a_classifier_lacks_are_refused(generator):
@@ -103,11 +103,3 @@ def test_layers_that_a_classifier_lacks_are_refused(generator):
     losses.Objective({"perceptual": 1.0}, generator, classifier)
     with pytest.raises(errors.InvalidArgumentError, match=r"mel_cnn.*no layer 'spectrogram'"):
         losses.Objective({"perceptual_authors": 1.0}, generator, classifier)
-
-
-def test_made_again_it_is_the_same_objective(generator, classifier):
-    made = losses.make_objective({"waveform": 1.0}, generator)
-    assert losses.make_objective("synthesized", generator) is made
-    assert losses.make_objective({"waveform": 2.0}, generator) is not made
-    assert losses.make_objective("synthesized", generator, classifier) is not made
-    assert losses.make_objective("synthesized", type(generator)()) is not made

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion.losses import LOSS_TERMS, make_objective
+from tf_inversion.losses import LOSS_TERMS, Objective
 from tf_inversion.losses.terms import SquaredError, kl_divergence, log_relative_error
 
 SQUARED = [name for name, term in LOSS_TERMS.items() if isinstance(term.distance, SquaredError)]
@@ -73,7 +73,7 @@ def expected(name, latents, start, a, b, classifier):
 @pytest.mark.parametrize("name", LOSS_TERMS)
 def test_value(generator, classifier, case, name):
     latents, clips, start = case
-    objective = make_objective({name: 0.5}, generator, classifier)
+    objective = Objective({name: 0.5}, generator, classifier)
     value = objective.value(latents, objective.targets(clips, start)).numpy()
     audio = generator(latents).numpy()
     by_hand = expected(name, latents.numpy(), start.numpy(), audio, clips.numpy(), classifier)
@@ -84,7 +84,7 @@ def test_value(generator, classifier, case, name):
 @pytest.mark.parametrize("name", LOSS_TERMS)
 def test_zero_at_the_answer(generator, classifier, case, name):
     _, clips, start = case
-    objective = make_objective({name: 0.5}, generator, classifier)
+    objective = Objective({name: 0.5}, generator, classifier)
     value, gradient = objective.value_and_gradient(start, objective.targets(clips, start))
     np.testing.assert_allclose(value, [0, 0], atol=1e-12)
     assert np.isfinite(gradient).all()
@@ -94,7 +94,7 @@ def test_zero_at_the_answer(generator, classifier, case, name):
 def test_gradient_along_a_way_adds_up_to_the_rise(generator, classifier, case, name):
     """However many kinks there are: absolute differences, ReLU."""
     latents, clips, start = (x[:1] for x in case)
-    objective = make_objective({name: 0.5}, generator, classifier)
+    objective = Objective({name: 0.5}, generator, classifier)
     targets = objective.targets(tf.repeat(clips, 201, 0), tf.repeat(start, 201, 0))
     way = latents + tf.linspace(0.0, 0.1, 201)[:, None] * tf.constant([[0.3, 0.5, 0.2]])
     value, gradient = (x.numpy() for x in objective.value_and_gradient(way, targets))
@@ -108,7 +108,7 @@ def test_gradient_along_a_way_adds_up_to_the_rise(generator, classifier, case, n
 )
 def test_residuals_are_what_the_value_is_the_sum_of_squares_of(generator, classifier, case, name):
     latents, clips, start = case
-    objective = make_objective({name: 0.5, "waveform": 0.1}, generator, classifier)
+    objective = Objective({name: 0.5, "waveform": 0.1}, generator, classifier)
     targets = objective.targets(clips, start)
     residuals = objective.residuals(latents, targets)
     assert residuals.shape.rank == 2
@@ -119,7 +119,7 @@ def test_phase_free_terms_forget_the_sign(generator, case):
     latents, _, start = case
     for name in ("magnitude", "log_magnitude", "log_mel"):
         assert not LOSS_TERMS[name].synthesized_only
-        objective = make_objective({name: 1}, generator)
+        objective = Objective({name: 1}, generator)
         value = objective.value(latents, objective.targets(generator(-latents), start))
         np.testing.assert_allclose(value, [0, 0], atol=1e-6)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import io
 import queue
 import threading
@@ -25,6 +24,7 @@ from tf_inversion.evaluation.columns import MAIN, pick
 from tf_inversion.evaluation.evaluation import clip_metrics
 from tf_inversion.evaluation.metrics import judge_probabilities
 from tf_inversion.generators.base import Generator
+from tf_inversion.inversion.compiled import kept
 from tf_inversion.inversion.invert import invert
 from tf_inversion.inversion.methods import METHODS
 from tf_inversion.inversion.solvers.gauss_newton import jacobian
@@ -182,7 +182,7 @@ def audible_directions(
       Unit vectors float32 [count, latent_dim], and by how many dB (root mean square over the
       spectrogram) each changes the clip per unit of length: [count].
     """
-    tangents = _spectrum_jacobian(generator)(tf.constant(latents)).numpy().astype(np.float64)
+    tangents = kept(generator, _spectrum_jacobian)(tf.constant(latents)).numpy().astype(np.float64)
     energies, vectors = np.linalg.eigh(tangents @ tangents.T)
     directions = vectors[:, ::-1][:, :count].T
     directions = directions * np.where(directions @ tangents.sum(1) < 0, -1, 1)[:, None]
@@ -190,7 +190,6 @@ def audible_directions(
     return directions.astype(np.float32), strengths
 
 
-@functools.lru_cache(maxsize=8)
 def _spectrum_jacobian(generator: Generator) -> Callable:
     """Returns the function from latents [latent_dim] to d dB / d z, [latent_dim, frames * bands]."""
 

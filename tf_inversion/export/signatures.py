@@ -38,7 +38,7 @@ def build(models: ModelBundle) -> dict[str, tf.types.experimental.PolymorphicFun
     num_samples, rate = generator.num_samples, generator.sample_rate
     audio_spec = tf.TensorSpec([None, num_samples], tf.float32, "audio")
     latents_spec = tf.TensorSpec([None, generator.latent_dim], tf.float32, "latents")
-    objective = losses.make_objective(OBJECTIVE, generator, classifier)
+    objective = losses.Objective(OBJECTIVE, generator, classifier)
 
     @tf.function(input_signature=[audio_spec])
     def invert(audio):

@@ -1,7 +1,7 @@
 """What inversion and training minimise: one table of loss terms, weighted sums of them, and their names."""
 
 from tf_inversion.losses.checkerboard import checkerboard_loss
-from tf_inversion.losses.objective import Objective, make_objective
+from tf_inversion.losses.objective import Objective
 from tf_inversion.losses.presets import PRESETS, stages, weights
 from tf_inversion.losses.terms import ALIASES, LOSS_TERMS, LossTerm
 from tf_inversion.losses.view import View
@@ -14,7 +14,6 @@ __all__ = [
     "Objective",
     "View",
     "checkerboard_loss",
-    "make_objective",
     "stages",
     "weights",
 ]

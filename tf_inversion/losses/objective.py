@@ -20,7 +20,7 @@ class Objective:
     """A weighted sum of loss terms for a generator: a value per clip, with its gradient.
 
     Args:
-      weights: name of a loss term -> weight.
+      weights: name of a loss term -> weight; or a name in `PRESETS`.
       generator: z [b, latent_dim] -> audio [b, num_samples].
       classifier: for terms that look at its layers.
       temperature: that the classifier's logits are divided by in terms of its posterior: above 1 a
@@ -32,11 +32,12 @@ class Objective:
 
     def __init__(
         self,
-        weights: Mapping[str, float],
+        weights: str | Mapping[str, float],
         generator: Generator,
         classifier: keras.Model | None = None,
         temperature: float = 1.0,
     ):
+        weights = PRESETS[weights] if isinstance(weights, str) else weights
         if not weights:
             raise errors.InvalidArgumentError("objective: is empty; give one loss term at the least")
         self.weights: dict[str, float] = {}
@@ -113,16 +114,3 @@ class Objective:
         return all(
             term.layers is None and isinstance(term.distance, SquaredError) for term in self._terms.values()
         )
-
-
-def make_objective(
-    weights: str | Mapping[str, float], generator: Generator, classifier: keras.Model | None = None
-) -> Objective:
-    """Returns the objective of these weights (or preset); asked again the same one, compiled already."""
-    weights = PRESETS[weights] if isinstance(weights, str) else weights
-    return _make(tuple(weights.items()), generator, classifier)
-
-
-@functools.lru_cache(maxsize=16)
-def _make(weights, generator, classifier) -> Objective:
-    return Objective(dict(weights), generator, classifier)

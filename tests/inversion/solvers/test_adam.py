@@ -15,7 +15,7 @@ def zeros(n):
 
 def test_converges_where_the_answer_is_inside(minimize, linear):
     latents = np.random.default_rng(1).uniform(-0.8, 0.8, (4, 3)).astype(np.float32)
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     found = minimize(Adam(objective), linear(latents).numpy(), zeros(4), max_iterations=600, batch_size=2)
     np.testing.assert_allclose(found.latents, latents, atol=0.01)
     np.testing.assert_array_equal(found.iterations + 1, found.evaluations)
@@ -25,7 +25,7 @@ def test_converges_where_the_answer_is_inside(minimize, linear):
 def test_components_that_leave_the_prior_are_drawn_anew(minimize, linear, seed):
     """The answer is outside in its first component, so that the search gets there again and again."""
     clips = linear(tf.constant([[1.5, 0.2, -0.3]])).numpy()
-    objective = losses.make_objective({"waveform_mse": 1}, linear)
+    objective = losses.Objective({"waveform_mse": 1}, linear)
     short, long = (
         minimize(Adam(objective), clips, zeros(1), max_iterations=count, tol=0, seed=seed)
         for count in (45, 400)
@@ -41,7 +41,7 @@ def test_components_that_leave_the_prior_are_drawn_anew(minimize, linear, seed):
 def one_step(linear, seed):
     """Returns latents after a step of Adam from near two walls, beyond which the answer is."""
     clips = linear(tf.constant([[1.5, -1.5, 0.5]]))
-    objective = losses.make_objective({"waveform_mse": 1}, linear)
+    objective = losses.Objective({"waveform_mse": 1}, linear)
     start = tf.constant([[0.99, -0.99, 0.2]])
     targets = objective.targets(clips, start)
     gradient = objective.value_and_gradient(start, targets)[1].numpy()[0]
@@ -66,7 +66,7 @@ def test_the_seed_fixes_every_draw(linear):
 
 def test_a_start_outside_is_clipped(minimize, linear):
     clips = linear(tf.constant([[0.5, 0.5, 0.5]])).numpy()
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     start = np.array([[7.0, -7.0, 0.5]], np.float32)
     found = minimize(Adam(objective), clips, start, max_iterations=1)
     np.testing.assert_array_equal(found.latents, [[1, -1, 0.5]])
@@ -76,7 +76,7 @@ def test_ends(minimize, linear):
     """By running out, by a round of a hundred steps without gain, and by reaching the goal."""
     clips = np.random.default_rng(3).normal(size=(1, 40)).astype(np.float32)
     best = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[0].T
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     short = minimize(Adam(objective), clips, best, max_iterations=20)
     assert (short.status, short.iterations) == (batch.RAN_OUT, 20)
     still = minimize(Adam(objective), clips, best, max_iterations=1000)
@@ -91,7 +91,7 @@ def test_a_member_with_nan_leaves_the_others_alone(minimize, linear):
     latents = np.full((3, 3), 0.4, np.float32)
     start = zeros(3)
     start[1] = np.nan
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     found = minimize(Adam(objective), linear(latents).numpy(), start, max_iterations=300, goal=0)
     assert list(found.status) == [batch.RAN_OUT, batch.FAILED, batch.RAN_OUT]
     np.testing.assert_allclose(found.latents[[0, 2]], latents[[0, 2]], atol=0.02)

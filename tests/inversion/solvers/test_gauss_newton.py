@@ -28,7 +28,7 @@ def test_jacobian_is_that_of_reverse_mode_and_of_differences(curved):
 
 def test_a_linear_generator_is_solved_in_one_round(minimize, linear):
     latents = UniformPrior().sample(3, 3, seed=0)
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     start = -latents
     found = minimize(
         GaussNewton(objective), linear(latents).numpy(), start, max_iterations=80, goal=1e-12, batch_size=2
@@ -43,7 +43,7 @@ def test_a_linear_generator_is_solved_in_one_round(minimize, linear):
 
 def test_each_step_may_have_a_jacobian_of_its_own(minimize, curved, curved_clips):
     latents, clips = curved_clips
-    objective = losses.make_objective("synthesized", curved)
+    objective = losses.Objective("synthesized", curved)
     options = {"max_iterations": 16, "goal": 1e-12, "tol": 0.0}
     shared = minimize(GaussNewton(objective), clips, 0.5 * latents, **options)
     fresh = minimize(GaussNewton(objective, steps=1), clips, 0.5 * latents, **options)
@@ -57,7 +57,7 @@ def test_clips_that_nothing_explains_end_at_the_least_squares(minimize, linear):
     latents = UniformPrior().sample(2, 3, seed=1)
     clips = linear(latents).numpy() + 0.05 * clips
     best, squares = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[:2]
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     found = minimize(GaussNewton(objective), clips, np.zeros((2, 3), np.float32), max_iterations=80)
     np.testing.assert_allclose(found.latents, best.T, atol=1e-3)
     np.testing.assert_allclose(found.objective, squares / np.sum(clips**2, 1), rtol=1e-3)
@@ -67,7 +67,7 @@ def test_clips_that_nothing_explains_end_at_the_least_squares(minimize, linear):
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_curved_generator_from_far_away_in_any_company(minimize, curved, curved_clips, batch_size):
     latents, clips = curved_clips
-    solver = GaussNewton(losses.make_objective("synthesized", curved))
+    solver = GaussNewton(losses.Objective("synthesized", curved))
     found = minimize(solver, clips, -latents, max_iterations=80, goal=1e-12, batch_size=batch_size)
     np.testing.assert_allclose(found.latents, latents, atol=1e-5)
     assert (found.iterations <= 24).all()
@@ -80,7 +80,7 @@ def test_curved_generator_from_far_away_in_any_company(minimize, curved, curved_
 
 def test_a_jacobian_is_corrected_along_a_curved_valley(minimize, rosenbrock):
     """Without corrections the first member takes 96 iterations."""
-    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
+    objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [0, 0], [1.5, -1]], np.float32)
     found = minimize(GaussNewton(objective), np.zeros_like(start), start, max_iterations=200, goal=1e-10)
     np.testing.assert_allclose(found.latents, 1, atol=1e-3)
@@ -91,7 +91,7 @@ def test_pretrained_generator_is_recovered_exactly(minimize):
     generator = load_generator()
     latents = UniformPrior().sample(2, generator.latent_dim, seed=5)
     start = latents + np.random.default_rng(1).normal(0, 0.03, latents.shape).astype(np.float32)
-    objective = losses.make_objective("synthesized", generator)
+    objective = losses.Objective("synthesized", generator)
     found = minimize(GaussNewton(objective), generator(latents).numpy(), start, max_iterations=40, goal=1e-12)
     assert (found.status == batch.CONVERGED).all()
     assert np.abs(found.latents - latents).mean(1).max() < 5e-5
@@ -101,7 +101,7 @@ def test_one_clip_alone_may_be_heard_by_its_spectrum(minimize):
     """TensorFlow 2.17 crashed on the vectorised spectrum of a single clip."""
     generator = load_generator()
     latents = UniformPrior().sample(1, generator.latent_dim, seed=0)
-    objective = losses.make_objective("phase_free", generator)
+    objective = losses.Objective("phase_free", generator)
     start = np.zeros_like(latents)
     found = minimize(GaussNewton(objective), generator(latents).numpy(), start, max_iterations=8)
     before = objective.value(tf.constant(start), objective.targets(generator(latents), tf.constant(start)))
@@ -110,7 +110,7 @@ def test_one_clip_alone_may_be_heard_by_its_spectrum(minimize):
 
 def test_iterations_run_out_at_the_end_of_a_round(minimize, curved, curved_clips):
     latents, clips = curved_clips
-    objective = losses.make_objective("synthesized", curved)
+    objective = losses.Objective("synthesized", curved)
     found = minimize(GaussNewton(objective), clips, -latents, max_iterations=3, tol=0, goal=-1)
     assert (found.status == batch.RAN_OUT).all()
     assert (found.iterations == 8).all()
@@ -120,7 +120,7 @@ def test_a_member_with_nan_leaves_the_others_alone(minimize, linear):
     latents = UniformPrior().sample(3, 3, seed=2)
     start = np.zeros_like(latents)
     start[1] = np.nan
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     found = minimize(GaussNewton(objective), linear(latents).numpy(), start, max_iterations=40, goal=1e-12)
     assert list(found.status) == [batch.CONVERGED, batch.FAILED, batch.CONVERGED]
     np.testing.assert_allclose(found.latents[[0, 2]], latents[[0, 2]], atol=1e-6)
@@ -136,7 +136,7 @@ def deaf(linear):
 def test_latents_that_make_no_difference_go_to_the_mean_of_the_prior(minimize, deaf):
     latents = UniformPrior().sample(2, 3, seed=2)
     start = np.array([[0, 0.5, -0.5], [0.1, -0.9, 0.6]], np.float32)
-    objective = losses.make_objective("synthesized", deaf)
+    objective = losses.Objective("synthesized", deaf)
     found = minimize(GaussNewton(objective), deaf(latents).numpy(), start, max_iterations=16, goal=-1)
     assert (found.objective < 1e-9).all()
     np.testing.assert_allclose(found.latents[:, 0], latents[:, 0], atol=1e-4)
@@ -147,7 +147,7 @@ def test_latents_that_make_no_difference_go_to_the_mean_of_the_prior(minimize, d
 
 def test_a_singular_hessian_at_the_answer_does_no_harm(minimize, deaf):
     latents = UniformPrior().sample(2, 3, seed=2)
-    objective = losses.make_objective("synthesized", deaf)
+    objective = losses.Objective("synthesized", deaf)
     found = minimize(GaussNewton(objective), deaf(latents).numpy(), latents, max_iterations=8, goal=-1)
     assert (found.objective < 1e-9).all()
     np.testing.assert_allclose(deaf(found.latents), deaf(latents), atol=1e-5)
@@ -160,7 +160,7 @@ def test_of_a_noisy_clip_the_most_probable_latents_are_found(minimize):
     generator = FunctionGenerator(lambda z: tf.matmul(z, sounds), tf.TensorShape([None, 3]), "linear")
     latents = UniformPrior().sample(4, 3, seed=2)
     clips = generator(latents).numpy() + random.normal(0, 0.1, (4, 2000)).astype(np.float32)
-    objective = losses.make_objective("synthesized", generator)
+    objective = losses.Objective("synthesized", generator)
     found = minimize(GaussNewton(objective), clips, np.zeros_like(latents), max_iterations=40)
     assert (found.status == batch.CONVERGED).all()
     noise = np.mean((clips - generator(found.latents)) ** 2, axis=1)
@@ -171,7 +171,7 @@ def test_of_a_noisy_clip_the_most_probable_latents_are_found(minimize):
 
 @pytest.mark.parametrize("name", ["paper", "authors", "real", {"waveform": 1.0, "waveform_mae": 1.0}])
 def test_refuses_what_is_no_sum_of_squares(linear, name):
-    objective = losses.make_objective(name, linear, classifier=Classifier(width=2))
+    objective = losses.Objective(name, linear, classifier=Classifier(width=2))
     with pytest.raises(errors.InvalidArgumentError, match="objective: Gauss-Newton needs squared loss terms"):
         GaussNewton(objective)
 
@@ -194,7 +194,7 @@ def test_error_bars_are_as_long_as_errors(minimize, curved):
     clips = curved(latents).numpy()
     noise = np.random.default_rng(5).normal(size=clips.shape).astype(np.float32)
     clips += 0.1 * np.sqrt(np.mean(clips**2, 1, keepdims=True)) * noise
-    objective = losses.make_objective("synthesized", curved)
+    objective = losses.Objective("synthesized", curved)
     start = np.zeros_like(latents)
     found = minimize(GaussNewton(objective), clips, start, max_iterations=40).latents
     std = standard_deviation(curved, clips, found)

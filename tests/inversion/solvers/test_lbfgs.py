@@ -10,7 +10,7 @@ from tf_inversion.inversion.solvers.scipy_lbfgs import SciPyLBFGS
 
 
 def test_follows_a_curved_valley_to_its_end(minimize, rosenbrock):
-    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
+    objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [0, 0], [1.5, -1]], np.float32)
     found = minimize(LBFGS(objective), np.zeros_like(start), start, max_iterations=200, goal=1e-10)
     np.testing.assert_allclose(found.latents, 1, atol=1e-3)
@@ -23,7 +23,7 @@ def test_follows_a_curved_valley_to_its_end(minimize, rosenbrock):
 def test_finds_the_least_squares_of_noisy_clips(minimize, linear):
     clips = np.random.default_rng(3).normal(size=(2, 40)).astype(np.float32)
     best, squares = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[:2]
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     found = minimize(LBFGS(objective), clips, np.zeros((2, 3), np.float32), max_iterations=50)
     np.testing.assert_allclose(found.latents, best.T, atol=2e-3)
     np.testing.assert_allclose(found.objective, squares / np.sum(clips**2, 1), rtol=1e-5)
@@ -31,7 +31,7 @@ def test_finds_the_least_squares_of_noisy_clips(minimize, linear):
 
 
 def test_gets_as_low_as_scipy_in_as_many_iterations(minimize, rosenbrock):
-    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
+    objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.random.default_rng(2).uniform(-1, 1, (8, 2)).astype(np.float32)
     options = {"max_iterations": 500, "goal": 1e-6}
     ours, theirs = (
@@ -42,7 +42,7 @@ def test_gets_as_low_as_scipy_in_as_many_iterations(minimize, rosenbrock):
 
 
 def test_no_step_goes_up(minimize, curved, curved_clips):
-    objective = losses.make_objective("synthesized", curved)
+    objective = losses.Objective("synthesized", curved)
     start = np.zeros((6, 4), np.float32)
     found = minimize(LBFGS(objective), curved_clips[1], start, max_iterations=30, tol=0, batch_size=2)
     for points in found.trace:
@@ -53,7 +53,7 @@ def test_no_step_goes_up(minimize, curved, curved_clips):
 
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_a_member_does_not_depend_on_its_company(minimize, curved, curved_clips, batch_size):
-    objective = losses.make_objective("synthesized", curved)
+    objective = losses.Objective("synthesized", curved)
     start, options = np.zeros((6, 4), np.float32), {"max_iterations": 100, "goal": 1e-9}
     together = minimize(LBFGS(objective), curved_clips[1], start, **options)
     apart = minimize(LBFGS(objective), curved_clips[1], start, **options, batch_size=batch_size)
@@ -63,7 +63,7 @@ def test_a_member_does_not_depend_on_its_company(minimize, curved, curved_clips,
 
 
 def test_iterations_run_out(minimize, rosenbrock):
-    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
+    objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [1, 1]], np.float32)
     found = minimize(LBFGS(objective), np.zeros_like(start), start, max_iterations=4)
     assert list(found.status) == [batch.RAN_OUT, batch.CONVERGED]  # the second starts at the answer
@@ -71,7 +71,7 @@ def test_iterations_run_out(minimize, rosenbrock):
 
 
 def test_tolerance_ends_the_search(minimize, rosenbrock):
-    objective = losses.make_objective({"waveform_mse": 1}, rosenbrock)
+    objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1]], np.float32)
     loose, strict = (
         minimize(LBFGS(objective), np.zeros_like(start), start, max_iterations=200, tol=tol)
@@ -83,14 +83,14 @@ def test_tolerance_ends_the_search(minimize, rosenbrock):
 
 
 def test_a_step_to_where_the_generator_is_not_a_number_is_shortened(minimize, cliff):
-    objective = losses.make_objective({"waveform_mse": 1}, cliff)
+    objective = losses.Objective({"waveform_mse": 1}, cliff)
     clip, start = np.array([[0.2]], np.float32), np.array([[0.3]], np.float32)  # the first step is of 0.5
     found = minimize(LBFGS(objective), clip, start, max_iterations=50, goal=1e-10)
     np.testing.assert_allclose(found.latents, 0.2, atol=1e-4)
 
 
 def test_a_search_that_finds_no_way_down_has_failed(minimize, cliff):
-    objective = losses.make_objective({"waveform_mse": 1}, cliff)
+    objective = losses.Objective({"waveform_mse": 1}, cliff)
     clip, start = np.array([[-1]], np.float32), np.array([[0]], np.float32)
     found = minimize(LBFGS(objective), clip, start, max_iterations=50)
     assert found.status == batch.FAILED
@@ -98,7 +98,7 @@ def test_a_search_that_finds_no_way_down_has_failed(minimize, cliff):
 
 
 def test_a_member_with_nan_leaves_the_others_alone(minimize, linear):
-    objective = losses.make_objective("synthesized", linear)
+    objective = losses.Objective("synthesized", linear)
     latents = np.random.default_rng(4).uniform(-1, 1, (3, 3)).astype(np.float32)
     start = np.zeros_like(latents)
     start[1] = np.nan

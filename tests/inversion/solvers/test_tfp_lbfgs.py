@@ -11,7 +11,7 @@ from tf_inversion.inversion.solvers.tfp_lbfgs import TFPLBFGS
 
 @pytest.fixture(scope="module")
 def objective(rosenbrock):
-    return losses.make_objective({"waveform_mse": 1}, rosenbrock)
+    return losses.Objective({"waveform_mse": 1}, rosenbrock)
 
 
 @pytest.fixture(scope="module")
