@@ -1,5 +1,6 @@
 """What all tests share: quiet TensorFlow, and real speech where it is at hand."""
 
+import logging
 import os
 import signal
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 # Whoever runs the tests in the background has them ignore Ctrl-C, of which some are.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Whether TensorFlow warns of retracing depends on the tests before in the same process.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 ROOT = Path(__file__).resolve().parent.parent
 
