@@ -30,12 +30,6 @@ def _heed_signals() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def hear_signals() -> None:
-    """Undoes what tests that run in the background were told to ignore."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 @pytest.fixture
 def start(tmp_path):
     """Returns a function that starts a command of some lines, in a folder that is its home too."""
