@@ -64,37 +64,35 @@ class Outcome(NamedTuple):
     def at(cls, latents: np.ndarray) -> Outcome:
         """Returns the outcome of no search at all: nothing is known of these latents, nothing was spent."""
         n = len(latents)
-        unknown, none = np.full(n, np.nan, np.float32), np.zeros(n, np.int32)
-        return cls(
-            latents, unknown, unknown, none, none, none, np.zeros(n, np.float32), [[] for _ in range(n)]
+        unknown, none, seconds = (
+            np.full(n, np.nan, np.float32),
+            np.zeros(n, np.int32),
+            np.zeros(n, np.float32),
         )
+        return cls(latents, unknown, unknown, none, none, none, seconds, [[] for _ in range(n)])
 
-    def updated(self, rows: np.ndarray, new: Outcome, wins: np.ndarray | None = None) -> Outcome:
+    def updated(self, rows: np.ndarray, new: Outcome, rival: bool = False) -> Outcome:
         """Returns this outcome with `new` in some rows; what both took is added up.
 
         Args:
           rows: int [m], the rows that `new` is of.
           new: m outcomes.
-          wins: bool [m], which of them are better than what there was; by default they succeed it. The
-            trace of rivals goes on with the best so far, since another start begins anew.
+          rival: take them only where their objective is lower, and let the trace go on with the best so
+            far, since another start begins anew; else they succeed those that there were.
         """
-        best = np.full(len(rows), np.inf) if wins is None else self.objective[rows]
-        wins = np.full(len(rows), True) if wins is None else wins
+        before = self.objective[rows] if rival else np.full(len(rows), np.inf)
+        # A number is lower than NaN.
+        wins = (new.objective < before) | (np.isnan(before) & ~np.isnan(new.objective)) | (not rival)
         fields = {name: np.array(value) for name, value in self._asdict().items() if name != "trace"}
         for name in ("latents", "objective", "error_db", "status"):
             fields[name][rows[wins]] = getattr(new, name)[wins]
         for name in ("iterations", "evaluations", "seconds"):
             fields[name][rows] += getattr(new, name)
         trace = list(self.trace)
-        for row, points, least in zip(rows, new.trace, best):
-            before = self.iterations[row]
-            trace[row] = trace[row] + [(before + i, np.fmin(value, least)) for i, value in points]
+        for row, points, least in zip(rows, new.trace, before):
+            earlier = self.iterations[row]
+            trace[row] = trace[row] + [(earlier + i, np.fmin(value, least)) for i, value in points]
         return Outcome(**fields, trace=trace)
-
-
-def lower(new: np.ndarray, old: np.ndarray) -> np.ndarray:
-    """Returns where an objective is lower; a number is lower than NaN."""
-    return (new < old) | (np.isnan(old) & ~np.isnan(new))
 
 
 def run(

@@ -21,11 +21,10 @@ from tf_inversion.generators.adjusted import Adjusted
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import batch, initializers
 from tf_inversion.inversion.auto import AutoSearch
-from tf_inversion.inversion.auto import programs as auto_programs
 from tf_inversion.inversion.compiled import kept
 from tf_inversion.inversion.methods import Method, plan
 from tf_inversion.inversion.result import InversionResult
-from tf_inversion.inversion.search import NEAR_DB, Search, program
+from tf_inversion.inversion.search import NEAR_DB, Search, programs
 from tf_inversion.inversion.settings import InversionSettings
 from tf_inversion.inversion.solvers import solver_class
 from tf_inversion.inversion.uncertainty import standard_deviation
@@ -98,15 +97,11 @@ def invert(
         start = initializers.starts(method, clips, rows, models, settings)
         seconds = (time.perf_counter() - began) / len(rows)
         start = np.pad(start, [(0, 0), (0, 0), (0, len(adjust))])  # nothing adjusted
-        if method.objective == "auto" and method.refine != "none":
-            kind: type[Search] = AutoSearch
-            programs = auto_programs(method, generator, models.classifier)
-        else:
-            objective = "synthesized" if method.objective == "auto" else method.objective
-            kind, programs = Search, [program(method, generator, models.classifier, objective)]
-        search = kind(clips[rows], models.generator, method, settings, programs, told)
-        found = search.run(start)
-        outcome = outcome.updated(rows, found._replace(seconds=found.seconds + seconds))
+        found = programs(method, generator, models.classifier)
+        kind = Search if len(found) == 1 else AutoSearch
+        search = kind(clips[rows], models.generator, method, settings, found, told)
+        outcome = outcome.updated(rows, search.run(start))
+        outcome.seconds[rows] += seconds
     bar.close()
     result = _result(outcome, clips, rows, generator, method, settings, progress)
     return dataclasses.replace(result, names=names)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from tf_inversion import losses
@@ -24,12 +24,8 @@ _AGREED = 0.02  # the share of its objective by which another start changes next
 _SLACK = 0.05  # by which latents may leave the prior's range and still count as drawn from it
 
 
-class Stage(NamedTuple):
-    """A solver, with its objective; how many iterations it may take; whether no other comes after it."""
-
-    solver: Solver
-    maxiter: int
-    is_last: bool = True
+#: Solvers, each with its objective, that follow one another, and how many iterations each may take.
+Program = list[tuple[Solver, int]]
 
 
 @dataclasses.dataclass
@@ -41,7 +37,7 @@ class Search:
       generator: whose prior the latents come from; adjustments may follow them.
       method: with how many starts, and how little of a gain ends a search.
       settings: batch size and seed.
-      programs: lists of stages, each of which starts where the one before it ended.
+      programs: what clips go through, each solver from where the one before it ended.
       told: called after each round with the clips [m] that were at work, which share of its search each of
         them has behind it, and the latents that they are at [m, latent_dim].
       choice: int [n], which program a clip gets.
@@ -51,7 +47,7 @@ class Search:
     generator: Generator
     method: Method
     settings: InversionSettings
-    programs: list[list[Stage]]
+    programs: list[Program]
     told: Callable[[np.ndarray, np.ndarray, np.ndarray], object]
     choice: np.ndarray = dataclasses.field(init=False)
 
@@ -76,15 +72,13 @@ class Search:
             left = (inside != best.latents[todo]).any(1)
             if left.any():
                 again = self.descend(todo[left], inside[left])
-                best = best.updated(
-                    todo[left], again, batch.lower(again.objective, best.objective[todo[left]])
-                )
+                best = best.updated(todo[left], again, rival=True)
                 todo = todo[~self._solved(best, todo)]
             if not len(todo):
                 break
             before, error_db = best.objective[todo], best.error_db[todo]
             new = self.descend(todo, starts[todo, attempt], attempt)
-            best = best.updated(todo, new, batch.lower(new.objective, before))
+            best = best.updated(todo, new, rival=True)
             agreed = np.abs(new.objective - before) <= _AGREED * before
             far = (error_db > NEAR_DB) & (error_db < np.inf)
             todo = todo[~agreed | far]
@@ -97,30 +91,40 @@ class Search:
     def descend(self, rows: np.ndarray, start: np.ndarray, attempt: int = 0) -> batch.Outcome:
         """Takes clips [m] from starts [m, d] through their programs."""
         outcome = batch.Outcome.at(start)
-        for number, stages in enumerate(self.programs):
+        for number, program in enumerate(self.programs):
             part = np.flatnonzero(self.choice[rows] == number)
-            for stage in stages if len(part) else ():
-                new = self.minimize(stage, rows[part], outcome.latents[part], attempt)
+            for stage in program if len(part) else ():
+                told = attempt if stage is program[-1] else None
+                new = self.minimize(*stage, rows[part], outcome.latents[part], told, restart=attempt > 0)
                 outcome = outcome.updated(part, new)
         return outcome
 
-    def minimize(self, stage: Stage, rows: np.ndarray, start: np.ndarray, attempt: int = 0) -> batch.Outcome:
-        """Takes clips [m] from starts [m, d] through one stage."""
-        solver, maxiter, is_last = stage
+    def minimize(
+        self,
+        solver: Solver,
+        maxiter: int,
+        rows: np.ndarray,
+        start: np.ndarray,
+        attempt: int | None = 0,
+        restart: bool = False,
+    ) -> batch.Outcome:
+        """Takes clips [m] from starts [m, d] through one solver, which counts as progress of an attempt."""
 
         def on_round(worked, state):
             done = state.status[worked] != batch.RUNNING
-            part = np.where(done, 1, state.iterations[worked] / max(maxiter, 1)) if is_last else 0
             solved = done & (solver.error_db(state.value[worked]) <= solver.solved_db)
-            share = np.where(solved, 1, (attempt + part) / self.method.starts)
-            self.told(rows[worked], share, state.z[worked])
+            share = np.zeros(len(worked))
+            if attempt is not None:
+                share = attempt + np.where(done, 1, state.iterations[worked] / max(maxiter, 1))
+            self.told(rows[worked], np.where(solved, 1, share / self.method.starts), state.z[worked])
 
-        options = solver.options(maxiter, self.method.tolerance, restart=attempt > 0, seed=self.settings.seed)
+        seed = self.settings.seed % 2**31  # int32
+        options = solver.options(maxiter, self.method.tolerance, restart=restart, seed=seed)
         return batch.run(solver, self.audio[rows], start, options, self.settings.batch_size, on_round)
 
     @property
     def _solver(self) -> Solver:
-        return self.programs[0][-1].solver
+        return self.programs[0][-1][0]
 
     def _solved(self, outcome: batch.Outcome, rows: np.ndarray) -> np.ndarray:
         drawn = outcome.latents[rows, : self.generator.latent_dim]
@@ -133,14 +137,19 @@ class Search:
         return np.concatenate([self.generator.prior.project(drawn), adjustments], 1)
 
 
-def program(method: Method, generator: Generator, classifier, objective: str) -> list[Stage]:
-    """Returns the stages of an objective, in the language of `losses.stages`, for a method's solver."""
-    stages = losses.stages(objective)
+def programs(method: Method, generator: Generator, classifier: keras.Model | None) -> list[Program]:
+    """Returns the program of a method's objective; for "auto" two, see `auto.AutoSearch`."""
+    objectives = [method.objective]
+    if method.objective == "auto":
+        squares = solvers.solver_class(method.refine).least_squares
+        objectives = ["synthesized", "phase_free" if classifier is None or squares else "real"]
+    if method.refine == "none":
+        objectives = objectives[:1]
+
+    def solver(weights):
+        return solvers.make(generator, method.refine, weights, classifier, **method.options)
+
     return [
-        Stage(
-            solvers.make(generator, method.refine, weights, classifier, **method.options),
-            maxiter or method.iterations_for(weights),
-            is_last=number == len(stages),
-        )
-        for number, (weights, maxiter) in enumerate(stages, 1)
+        [(solver(weights), n or method.iterations_for(weights)) for weights, n in losses.stages(objective)]
+        for objective in objectives
     ]

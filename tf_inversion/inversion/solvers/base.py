@@ -80,15 +80,8 @@ class Solver(abc.ABC):
         with np.errstate(divide="ignore"):
             return 10 * np.log10(value / np.float32(weight))
 
-    def options(
-        self,
-        maxiter: int,
-        tol: float | None = None,
-        goal: float | None = None,
-        restart: bool = False,
-        seed: int = 0,
-    ) -> Options:
+    def options(self, maxiter: int, tol: float | None = None, goal: float | None = None, **others) -> Options:
         """Returns options for `batch.run`, with the solver's own tolerance and goal where none is given."""
         if goal is None:
             goal = self.objective.weights.get("waveform", 0.0) * 10 ** (self.goal_db / 10)
-        return Options(maxiter, float(self.tol if tol is None else tol), float(goal), restart, seed % 2**31)
+        return Options(maxiter, float(self.tol if tol is None else tol), float(goal), **others)
