@@ -166,7 +166,7 @@ def gauss_newton():
 
     print(
         f"## Gauss-Newton against L-BFGS: {FLAGS.num_clips} clips, one screened start each\n\n"
-        "| width | to | refinement | at most | got there | CPU s a clip | CPU s a clip that got there "
+        "| width | to | solver | at most | got there | CPU s a clip | CPU s a clip that got there "
         "| ratio | median nMSE dB |\n|---:|---|---|---:|---:|---:|---:|---:|---:|"
     )
     classes = {"L-BFGS": (LBFGS, FLAGS.long_limit), "Gauss-Newton": (GaussNewton, FLAGS.gauss_newton_limit)}

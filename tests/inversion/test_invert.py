@@ -44,7 +44,7 @@ def noise():
         ("adam", "batched"),
     ],
 )
-def test_every_refinement_recovers_latents(linear, refine, backend):
+def test_every_solver_recovers_latents(linear, refine, backend):
     latents = 0.9 * UniformPrior().sample(5, 3, seed=2)
     clips = linear(latents).numpy()
     options = {"init": "zero", "refine": refine, "backend": backend, "objective": "synthesized"}
@@ -84,7 +84,7 @@ def test_methods_of_the_paper(curved, curved_clips, caplog):
         invert(clips, curved, "authors", init="random")
 
 
-def test_another_refinement_does_without_the_method_s_own_options(linear):
+def test_another_solver_does_without_the_method_s_own_options(linear):
     latents = UniformPrior().sample(2, 3, seed=0)
     options = {"init": "zero", "objective": "synthesized", "max_iterations": 60}
     own = invert(linear(latents).numpy(), linear, "encoder_gauss_newton", **options)

@@ -87,7 +87,7 @@ def test_ends(minimize, linear):
     assert len(reached.trace[0]) == 1
 
 
-def test_a_member_with_nan_leaves_the_others_alone(minimize, linear):
+def test_an_item_with_nan_leaves_the_others_alone(minimize, linear):
     latents = np.full((3, 3), 0.4, np.float32)
     start = zeros(3)
     start[1] = np.nan

@@ -79,7 +79,7 @@ def test_curved_generator_from_far_away_in_any_company(minimize, curved, curved_
 
 
 def test_a_jacobian_is_corrected_along_a_curved_valley(minimize, rosenbrock):
-    """Without corrections the first member takes 96 iterations."""
+    """Without corrections the first item takes 96 iterations."""
     objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [0, 0], [1.5, -1]], np.float32)
     found = minimize(GaussNewton(objective), np.zeros_like(start), start, max_iterations=200, goal=1e-10)
@@ -116,7 +116,7 @@ def test_iterations_run_out_at_the_end_of_a_round(minimize, curved, curved_clips
     assert (found.iterations == 8).all()
 
 
-def test_a_member_with_nan_leaves_the_others_alone(minimize, linear):
+def test_an_item_with_nan_leaves_the_others_alone(minimize, linear):
     latents = UniformPrior().sample(3, 3, seed=2)
     start = np.zeros_like(latents)
     start[1] = np.nan

@@ -52,7 +52,7 @@ def test_no_step_goes_up(minimize, curved, curved_clips):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_a_member_does_not_depend_on_its_company(minimize, curved, curved_clips, batch_size):
+def test_an_item_does_not_depend_on_its_company(minimize, curved, curved_clips, batch_size):
     objective = losses.Objective("synthesized", curved)
     start, options = np.zeros((6, 4), np.float32), {"max_iterations": 100, "goal": 1e-9}
     together = minimize(LBFGS(objective), curved_clips[1], start, **options)
@@ -97,7 +97,7 @@ def test_a_search_that_finds_no_way_down_has_failed(minimize, cliff):
     assert found.latents == 0
 
 
-def test_a_member_with_nan_leaves_the_others_alone(minimize, linear):
+def test_an_item_with_nan_leaves_the_others_alone(minimize, linear):
     objective = losses.Objective("synthesized", linear)
     latents = np.random.default_rng(4).uniform(-1, 1, (3, 3)).astype(np.float32)
     start = np.zeros_like(latents)

@@ -54,13 +54,13 @@ def test_the_history_goes_on_between_rounds(objective):
     assert state.status == batch.CONVERGED
 
 
-def test_a_member_whose_search_failed_is_restarted(objective):
+def test_an_item_whose_search_failed_is_restarted(objective):
     start = tf.constant([[-0.5, 0.5], [0.5, -0.5]])
     targets = objective.targets(tf.zeros([2, 2]), start)
     solver = TFPLBFGS(objective)
     init, update = solver.compiled
     state = init(start, targets)
-    # A history of which the curvature is negative leads the second member uphill.
+    # A history of which the curvature is negative leads the second item uphill.
     uphill = state._replace(changes=state.changes * [[[1.0]], [[-1.0]]])
     options = solver.options(tf.constant(200), tol=0.0, goal=1e-9)
     failed = update(uphill, targets, options)
@@ -81,7 +81,7 @@ def test_a_search_that_finds_no_way_down_has_failed(search):
     np.testing.assert_array_equal(found.latents, [[1, 1]])
 
 
-def test_a_member_with_nan_leaves_the_others_alone(search):
+def test_an_item_with_nan_leaves_the_others_alone(search):
     found = search([[-1.2, 1], [np.nan, 0], [0, 0]], max_iterations=200, goal=1e-10)
     assert list(found.status) == [batch.CONVERGED, batch.FAILED, batch.CONVERGED]
     np.testing.assert_allclose(found.latents[[0, 2]], 1, atol=1e-3)

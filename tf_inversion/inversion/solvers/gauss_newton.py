@@ -9,7 +9,7 @@ things make it converge from far away, in few Jacobians:
   values which they share are computed once. Reverse mode would need m = 16,384
   passes. The normal equations are solved in float64.
 - The prior as damping. Levenberg-Marquardt damps towards where the search
-  stands, so that errors in directions that are hardly heard stay and bend the
+  stands, so that errors in directions that are hardly audible stay and bend the
   way: it creeps along curved valleys. Here each step damps towards the mean of
   the prior, 0, by as much as the residual is still in doubt:
 
@@ -126,7 +126,7 @@ def _step(objective, repeated, z, residuals, tangents, damping) -> tuple[tf.Tens
     unit = tf.eye(dim, dtype=tf.float64)
     hessian = tf.matmul(precise, precise, transpose_b=True)
     alpha = tf.cast(damping * _energy(residuals), tf.float64)
-    # Where nothing is in doubt any more, a latent that the audio does not hear would make it singular.
+    # Where nothing is in doubt any more, a latent that does not change the audio would make it singular.
     alpha = tf.maximum(alpha, 1e-15 * tf.linalg.trace(hessian) + 1e-30)[:, None]
     hessian += alpha[..., None] * unit
     hessian = tf.where(tf.math.is_finite(hessian), hessian, unit)  # an item with NaN must not stop the rest
