@@ -125,15 +125,10 @@ class ModelBundle:
             audio_tensor=settings.audio_tensor,
             latent_prior=settings.latent_prior,
         )
-        models = {}
+        models, sources = {}, {"generator": settings.generator or "pretrained"}
         for name in (*needs, *wants):
-            if not (
-                name == "inverter" and name not in needs and settings.generator and not settings.inverter
-            ):
-                models[name] = _load_fitting(name, settings, generator, needed=name in needs)
-        sources = {"generator": settings.generator or "pretrained"}
-        for name in (*needs, *wants):
-            found = models.get(name) is not None
+            models[name] = _load_fitting(name, settings, generator, needed=name in needs)
+            found = models[name] is not None
             sources[name] = (getattr(settings, name) or "pretrained") if found else "none"
         if settings.generator and sources.get("inverter") == "pretrained":
             _log.warning(
@@ -189,11 +184,13 @@ def _pretrained() -> ModelBundle:
 
 
 def _load_fitting(name: str, settings: ModelSettings, generator: Generator, needed: bool):
-    """Returns a model; None if it is not `needed`, pretrained and of another shape than the generator."""
+    """Returns a model; None if it is not `needed`, pretrained and not for this generator."""
     from tf_inversion.networks.loading import load_classifier, load_inverter
 
     path = getattr(settings, name)
     if name == "inverter":
+        if settings.generator and not path and not needed:
+            return None
         model = load_inverter(path)
     else:
         model = load_classifier(path or paths.bundled(f"{name}.keras"))

@@ -41,17 +41,12 @@ class Prior:
 
     def project(self, latents):
         """Returns the nearest latents in range, [..., latent_dim], of the type that was given."""
-        if tf.is_tensor(latents):
-            return self._project(latents)
-        return self._project(tf.constant(latents)).numpy()
+        projected = self._project(tf.convert_to_tensor(latents))
+        return projected if tf.is_tensor(latents) else projected.numpy()
 
     def excess(self, latents):
         """Returns by how much each component of latents [..., latent_dim] is out of range, 0 within."""
         return latents - self.project(latents)
-
-    def penalty(self, latents: tf.Tensor) -> tf.Tensor:
-        """Returns the mean square excess [...] of latents [..., latent_dim]."""
-        return tf.reduce_mean(tf.square(self.excess(latents)), -1)
 
     def contains(self, latents: np.ndarray, slack: float = 0.0) -> np.ndarray:
         """Returns for latents [..., latent_dim] whether no component is out of range by more than `slack`."""

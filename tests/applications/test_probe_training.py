@@ -10,7 +10,6 @@ from tf_inversion.applications.probe_training import (
     assess,
     drawn_sets,
     labels_of,
-    listen,
     recorded_sets,
     to_markdown,
     train_probes,
@@ -45,26 +44,6 @@ class Level(Generator):
         return tf.repeat(z, 2, axis=1)
 
 
-def test_listening_to_clips_in_batches():
-    def loud(audio):
-        share = np.abs(audio).mean(1)
-        return np.stack([1 - share, share], 1)
-
-    latents = np.array([[0.1], [-0.9], [0.7]], np.float32)
-    seen = []
-    heard = listen(
-        Level(),
-        latents,
-        {"level": (("soft", "loud"), loud)},
-        batch_size=2,
-        progress=lambda x: seen.extend(x) or x,
-    )
-    labels, probabilities = heard["level"]
-    assert labels.tolist() == ["soft", "loud", "loud"]
-    np.testing.assert_allclose(probabilities, [0.9, 0.9, 0.7], rtol=1e-5)
-    assert seen == [0, 2]
-
-
 def loudness(audio):
     share = np.abs(audio).mean(1)
     return np.stack([1 - share, share], 1)
@@ -72,11 +51,13 @@ def loudness(audio):
 
 def test_latents_that_are_heard_surely_are_parted():
     listeners = {"level": (("soft", "loud"), loudness)}
-    draw = {"num": 200, "seed": 3, "batch_size": 64, "progress": iter}
+    seen = []
+    draw = {"num": 200, "seed": 3, "batch_size": 64, "progress": lambda x: seen.extend(x) or x}
     train, test = drawn_sets(Level(), listeners, confidence=0.8, **draw)["level"]
     drawn = Level().draw_latents(200, seed=3)
     sure = drawn[np.maximum(np.abs(drawn), 1 - np.abs(drawn))[:, 0] >= 0.8]
     np.testing.assert_array_equal(np.concatenate([train[0], test[0]]), sure)
+    assert seen == [0, 64, 128, 192]
     assert len(train[0]) == len(train[1]) == int(0.8 * len(sure))
     assert ((np.abs(train[0][:, 0]) > 0.5) == (train[1] == "loud")).all()
     with pytest.raises(errors.InvalidArgumentError, match="confidence: 1; 0 of 200 drawn clips"):

@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from tf_inversion.applications.features import inverter_features
 from tf_inversion.applications.probe import train_probe
 from tf_inversion.evaluation.metrics import PERFECT_DB
-from tf_inversion.evaluation.tables import layout
+from tf_inversion.evaluation.tables import markdown
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion.invert import invert, without_warnings
 from tf_inversion.networks.inverter import Inverter
@@ -161,11 +161,8 @@ def evaluate_detectors(
 
 def to_markdown(rows: Sequence[Mapping[str, str | float]]) -> str:
     """Lays out what `evaluate_detectors` returned as a Markdown table."""
-    cells = [
-        [f"{x:.{3 if '/' in key else 1}f}" if isinstance(x, float) else x for key, x in row.items()]
-        for row in rows
-    ]
-    return layout([[*rows[0]], *cells])
+    forms = {key: "{:.3f}" if " / " in key else "{:.1f}" if "median" in key else "{}" for key in rows[0]}
+    return markdown(rows, {key: (key, form) for key, form in forms.items()})
 
 
 def roc_auc(positive: np.ndarray, negative: np.ndarray) -> float:

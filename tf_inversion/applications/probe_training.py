@@ -15,7 +15,7 @@ from tf_inversion.audio.layouts import DIGITS, ClipList, speakers
 from tf_inversion.batching import in_batches
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.evaluation.metrics import judge_probabilities
-from tf_inversion.evaluation.tables import layout
+from tf_inversion.evaluation.tables import markdown
 from tf_inversion.generators.base import Generator
 from tf_inversion.models import ModelBundle
 
@@ -27,6 +27,7 @@ Labelled = tuple[np.ndarray, np.ndarray]
 Sets = dict[str, tuple[Labelled, Labelled]]
 
 _COLUMNS = {
+    "probe": ("probe", "{}"),
     "num_train": ("trained on", "{}"),
     "num_test": ("held out", "{}"),
     "accuracy": ("accuracy", "{:.1%}"),
@@ -113,10 +114,15 @@ def drawn_sets(
     Raises:
       InvalidArgumentError: if too few are left.
     """
-    latents = generator.draw_latents(num, seed)
-    sets = {}
-    for name, (labels, probabilities) in listen(generator, latents, listeners, **batches).items():
-        sure = probabilities >= confidence
+
+    def answer(z):
+        audio = generator(z).numpy()
+        return {name: probabilities(audio) for name, (_, probabilities) in listeners.items()}
+
+    latents, sets = generator.draw_latents(num, seed), {}
+    for name, probabilities in in_batches(answer, latents, **batches).items():
+        labels = np.array(listeners[name][0])[probabilities.argmax(1)]
+        sure = probabilities.max(1) >= confidence
         most = int(0.8 * sure.sum())
         train, test = ((latents[sure][part], labels[sure][part]) for part in (slice(most), slice(most, None)))
         if len(set(train[1])) < 2:
@@ -138,11 +144,7 @@ def train_probes(
 
 def to_markdown(rows: Sequence[Mapping[str, str | float]]) -> str:
     """Lays out the rows of `train_probes` as a Markdown table with its legend."""
-    cells = [
-        [str(row["probe"]), *(template.format(row[key]) for key, (_, template) in _COLUMNS.items())]
-        for row in rows
-    ]
-    return f"{layout([['probe', *(heading for heading, _ in _COLUMNS.values())], *cells])}\n\n{LEGEND}"
+    return f"{markdown(rows, _COLUMNS)}\n\n{LEGEND}"
 
 
 def assess(probe: Probe, train: Labelled, test: Labelled) -> dict[str, float]:
@@ -168,32 +170,3 @@ def assess(probe: Probe, train: Labelled, test: Labelled) -> dict[str, float]:
         "precision_at_5": retrieval.precision_at(5, *test, *train),
         "precision_chance": float(shares @ counts / len(train[1])),
     }
-
-
-def listen(
-    generator: Generator,
-    latents: np.ndarray,
-    listeners: Mapping[str, Listener],
-    *,
-    batch_size: int = 64,
-    progress: Callable[[Iterable], Iterable] = iter,
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Labels latents by what listeners hear in the generator's clips.
-
-    Args:
-      generator: z [b, latent_dim] -> audio [b, num_samples].
-      latents: float32 [n, latent_dim].
-      listeners: under the name of what they listen for.
-      batch_size: clips at once; bounds the memory.
-      progress: wraps the loop over batches.
-
-    Returns:
-      Under each name the labels [n] and their probabilities [n].
-    """
-
-    def answer(z):
-        audio = generator(z).numpy()
-        return {name: probabilities(audio) for name, (_, probabilities) in listeners.items()}
-
-    answers = in_batches(answer, latents, batch_size=batch_size, progress=progress)
-    return {name: (np.array(listeners[name][0])[p.argmax(1)], p.max(1)) for name, p in answers.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tf_inversion import paths
 from tf_inversion.evaluation import columns
@@ -23,6 +24,15 @@ def layout(lines: Sequence[Sequence[str]]) -> str:
         for line in [lines[0], rule, *lines[1:]]
     ]
     return "\n".join("| " + " | ".join(line) + " |" for line in padded)
+
+
+def markdown(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str, str]]) -> str:
+    """Lays out rows as a Markdown table; columns are key -> heading and format, None comes out as "-"."""
+    lines = [
+        ["-" if row[key] is None else form.format(row[key]) for key, (_, form) in columns.items()]
+        for row in rows
+    ]
+    return layout([[heading for heading, _ in columns.values()], *lines])
 
 
 def clip_summary(table: columns.ClipTable) -> str:

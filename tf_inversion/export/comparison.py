@@ -10,21 +10,21 @@ import numpy as np
 from tf_inversion.batching import in_batches
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.evaluation.metrics import judge_probabilities, latent_correlation
-from tf_inversion.evaluation.tables import layout
+from tf_inversion.evaluation.tables import markdown
 from tf_inversion.export import tflite
 from tf_inversion.latents import synthesize
 from tf_inversion.models import ModelBundle
 
-# Key, heading and format of each column of the Markdown table.
-_COLUMNS = (
-    ("kilobytes", "KB", "{:,.0f}"),
-    ("milliseconds", "ms", "{:.2f}"),
-    ("max_error", "max error", "{:.1e}"),
-    ("mean_error", "mean error", "{:.1e}"),
-    ("correlation", "correlation", "{:.5f}"),
-    ("accuracy", "accuracy", "{:.1%}"),
-    ("agreement", "agree", "{:.1%}"),
-)
+_COLUMNS = {
+    "name": ("", "{}"),
+    "kilobytes": ("KB", "{:,.0f}"),
+    "milliseconds": ("ms", "{:.2f}"),
+    "max_error": ("max error", "{:.1e}"),
+    "mean_error": ("mean error", "{:.1e}"),
+    "correlation": ("correlation", "{:.5f}"),
+    "accuracy": ("accuracy", "{:.1%}"),
+    "agreement": ("agree", "{:.1%}"),
+}
 LEGEND = """\
 - KB: of the file, 1,000 bytes. ms: a call on one thread, the median over the clips.
 - max error, mean error, correlation: of the output (latents, audio, probabilities) with Keras in float32.
@@ -85,7 +85,7 @@ def compare(
     for name, quantisation in progress(
         [(model, form) for model in files for form in ("keras", *files[model])]
     ):
-        row = {"model": name, "format": quantisation, **dict.fromkeys(key for key, *_ in _COLUMNS)}
+        row = {"model": name, "format": quantisation, **dict.fromkeys(list(_COLUMNS)[1:])}
         inputs, output, answer, classes = tests[name]
         if quantisation == "keras":
             reference = answer()
@@ -111,8 +111,5 @@ def _number(value: float) -> float | None:
 
 def to_markdown(rows: Sequence[Mapping]) -> str:
     """Lays out what `compare` returned as a Markdown table with its legend."""
-    cells = [["", *(heading for _, heading, _ in _COLUMNS)]]
-    for row in rows:
-        texts = ["-" if row[key] is None else template.format(row[key]) for key, _, template in _COLUMNS]
-        cells.append([f"{row['model']} {row['format']}", *texts])
-    return f"{layout(cells)}\n\n{LEGEND}"
+    named = [{"name": f"{row['model']} {row['format']}", **row} for row in rows]
+    return f"{markdown(named, _COLUMNS)}\n\n{LEGEND}"

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.audio import spectrogram
-from tf_inversion.export.settings import FORMATS, FRONT_ENDS
+from tf_inversion.export.settings import FRONT_ENDS
 from tf_inversion.generators.base import Generator
 from tf_inversion.models import ModelBundle
 from tf_inversion.networks.classifier import Classifier
@@ -35,7 +35,6 @@ class Exportable:
       signature: what the file calls its one function.
       function: float32 [1, size] -> its named outputs.
       input_name, size: of what it takes.
-      formats: what it can be converted to.
       facts: what a client has to know, for the metadata.
     """
 
@@ -44,7 +43,6 @@ class Exportable:
     function: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     input_name: str
     size: int
-    formats: tuple[str, ...]
     facts: dict
 
 
@@ -73,31 +71,18 @@ def exportable_inverter(
       prior: what the generator draws its latents from.
     """
     encode = _behind_front_end(inverter.network, inverter.network.output, front_end)
+    facts = {**_audio_facts(inverter), "latent_range": prior.bounds, "front_end": front_end}
     return Exportable(
-        name="inverter",
-        signature="invert",
-        function=lambda audio: {"latents": encode(audio)},
-        input_name="audio",
-        size=inverter.num_samples,
-        formats=FORMATS,
-        facts={**_audio_facts(inverter), "latent_range": prior.bounds, "front_end": front_end},
+        "inverter", "invert", lambda x: {"latents": encode(x)}, "audio", inverter.num_samples, facts
     )
 
 
 def exportable_generator(generator: Generator) -> Exportable:
     """Returns what becomes of a generator."""
+    facts = {"sample_rate": generator.sample_rate, "audio_range": [-1, 1]}
+    facts["latent_range"] = generator.prior.bounds
     return Exportable(
-        name="generator",
-        signature="generate",
-        function=lambda latents: {"audio": generator(latents)},
-        input_name="latents",
-        size=generator.latent_dim,
-        formats=FORMATS[:-1],
-        facts={
-            "sample_rate": generator.sample_rate,
-            "audio_range": [-1, 1],
-            "latent_range": generator.prior.bounds,
-        },
+        "generator", "generate", lambda z: {"audio": generator(z)}, "latents", generator.latent_dim, facts
     )
 
 
@@ -121,19 +106,8 @@ def exportable_classifier(classifier: Classifier, front_end: str = "stft") -> Ex
         logits = judge(audio)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
-    return Exportable(
-        name="classifier",
-        signature="classify",
-        function=classify,
-        input_name="audio",
-        size=classifier.num_samples,
-        formats=FORMATS[:-1],
-        facts={
-            **_audio_facts(classifier),
-            "labels": list(classifier.label_names),
-            "front_end": front_end,
-        },
-    )
+    facts = {**_audio_facts(classifier), "labels": list(classifier.label_names), "front_end": front_end}
+    return Exportable("classifier", "classify", classify, "audio", classifier.num_samples, facts)
 
 
 def _audio_facts(model: Inverter | Classifier) -> dict:

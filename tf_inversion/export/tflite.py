@@ -25,7 +25,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tf_inversion import __version__, errors, paths
 from tf_inversion.export.exportable import FRONT_END_SCOPE, Exportable
-from tf_inversion.export.settings import QUANTISATION
+from tf_inversion.export.settings import QUANTISATION, formats_of
 from tf_inversion.generators import checkpoint
 
 
@@ -52,9 +52,9 @@ def convert(
     """
     formats = list(formats)
     for name in formats:
-        if name not in exportable.formats:
+        if name not in (choices := formats_of(exportable.name)):
             raise errors.InvalidArgumentError(
-                f"format: {name!r} is none of the {exportable.name}'s, {', '.join(exportable.formats)}"
+                f"format: {name!r} is none of the {exportable.name}'s, {', '.join(choices)}"
             )
     if "int8" in formats and calibration is None:
         raise errors.InvalidArgumentError("calibration: int8 needs typical inputs, float32 [n, size]")
