@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_inversion import errors, paths
@@ -100,8 +100,8 @@ class ModelBundle:
         cls,
         settings: ModelSettings | None = None,
         *,
-        needs: tuple[str, ...] = ("inverter",),
-        wants: tuple[str, ...] = ("classifier", "judge"),
+        needs: Sequence[str] = ("inverter",),
+        wants: Sequence[str] = ("classifier", "judge"),
     ) -> ModelBundle:
         """Loads the generator and the models that are asked for, by default the pretrained ones.
 

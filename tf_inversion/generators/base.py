@@ -77,7 +77,7 @@ class Generator(keras.layers.Layer):
     def compute_output_spec(self, z, condition=None) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(z.shape), dtype="float32")
 
-    def compute_output_shape(self, z_shape: tuple, condition_shape: tuple | None = None) -> tuple:
+    def compute_output_shape(self, z_shape: tuple) -> tuple:
         channels = () if self.num_channels == 1 else (self.num_channels,)
         return (z_shape[0], *channels, self.num_samples)
 
