@@ -6,6 +6,7 @@ from pathlib import Path
 import setuptools
 
 HERE = Path(__file__).parent
+CLUSTER = ["bokeh>=3.1", "dask-jobqueue>=0.9"]
 GRADIO = "gradio>=6"
 COMMANDS = [
     "prepare_dataset",
@@ -60,12 +61,14 @@ setuptools.setup(
     install_requires=[
         "absl-py",
         "ai-edge-litert>=2.0",  # runs the TensorFlow Lite files that convert_tflite measures
+        "distributed>=2024.9",
         "jinja2",
         "keras>=3.5",
         "librosa",
         "matplotlib",
         "numpy>=1.26",
         "pillow",
+        "pyarrow>=15",
         "scikit-learn",
         "scipy>=1.11",
         "soundfile",
@@ -78,11 +81,13 @@ setuptools.setup(
         "tqdm",
     ],
     extras_require={
+        "cluster": CLUSTER,  # SLURM, and Dask's dashboard
         "demo": [GRADIO],
         "docs": ["mkdocs-material", "mkdocstrings[python]"],
         "gpu": ["tensorflow[and-cuda]"],
         # Decodes inside tf.data, on Python 3.11 and 3.12. Without it soundfile does.
         "io": [
+            "pyarrow<26",  # the next needs NumPy 2, which TensorFlow 2.17 does not take
             "tensorflow==2.17.1",
             "tensorflow-io==0.37.1",
             "tensorflow-probability==0.24.*",
@@ -90,6 +95,7 @@ setuptools.setup(
         ],
         "test": [
             "build",
+            *CLUSTER,
             "hypothesis",
             "ipykernel",
             "mypy",
