@@ -83,7 +83,7 @@ def problem(generator):
     from tf_inversion.inversion import initializers
 
     audio = synthesized_clips(generator, FLAGS.num_clips, FLAGS.seed).audio
-    start = initializers.screened(audio, generator, 1, FLAGS.seed, batch_size=64)[:, 0]
+    start = initializers.best_of_n(audio, generator, 1, FLAGS.seed, batch_size=64)[:, 0]
     return losses.Objective("synthesized", generator), audio, start
 
 
@@ -98,10 +98,10 @@ def run(solver, audio, start, target_db, maxiter, tol=None):
     """Returns the outcome, which clips came to the target, and the CPU seconds."""
     from tf_inversion.inversion import batch
 
-    goal = 10 ** (target_db / 10)
+    stopval = 10 ** (target_db / 10)
     began = time.process_time()
-    outcome = batch.run(solver, audio, start, solver.options(maxiter, tol, goal), batch_size=64)
-    return outcome, outcome.objective <= goal, time.process_time() - began
+    outcome = batch.run(solver, audio, start, solver.options(maxiter, tol, stopval), batch_size=64)
+    return outcome, outcome.objective <= stopval, time.process_time() - began
 
 
 def median_db(outcome):
@@ -118,7 +118,7 @@ def backends():
     from tf_inversion.inversion.solvers.tfp_lbfgs import TFPLBFGS
 
     print(
-        f"## L-BFGS three ways: {FLAGS.num_clips} clips, screened starts, to {FLAGS.target_db:g} dB "
+        f"## L-BFGS three ways: {FLAGS.num_clips} clips, best-of-N starts, to {FLAGS.target_db:g} dB "
         f"in at most {FLAGS.limit} iterations\n\n"
         "| width | L-BFGS | got there | CPU s | clips per CPU s | ratio to SciPy | evaluations a clip "
         "| median nMSE dB |\n|---:|---|---:|---:|---:|---:|---:|---:|"
@@ -165,7 +165,7 @@ def gauss_newton():
     from tf_inversion.inversion.solvers.lbfgs import LBFGS
 
     print(
-        f"## Gauss-Newton against L-BFGS: {FLAGS.num_clips} clips, one screened start each\n\n"
+        f"## Gauss-Newton against L-BFGS: {FLAGS.num_clips} clips, one best-of-N start each\n\n"
         "| width | to | solver | at most | got there | CPU s a clip | CPU s a clip that got there "
         "| ratio | median nMSE dB |\n|---:|---|---|---:|---:|---:|---:|---:|---:|"
     )

@@ -5,7 +5,7 @@
 
 Clips of the pretrained generator. The first table has the singular values of the
 generator's Jacobian: how far a clip moves when its latents move by a standard
-deviation of the prior along the direction that is heard k-th best. The second
+deviation of the prior along the direction to which the audio is k-th most sensitive. The second
 has L-BFGS from the encoder's answer, stopped after some iterations (0: the
 encoder): how near the sound must be before the latents are.
 """
@@ -51,7 +51,7 @@ def sensitivity(generator, clips, batch_size=8):
     medians = np.median(changes, axis=0)
     print(
         f"## What a clip tells of its latents: median of {len(changes)} clips\n\n"
-        "| direction, by how well it is heard | " + " | ".join(map(str, RANKS)) + " |\n"
+        "| direction, by sensitivity | " + " | ".join(map(str, RANKS)) + " |\n"
         "|---|" + "---:|" * len(RANKS) + "\n"
         "| change of the clip for one standard deviation, dB | "
         + " | ".join(f"{medians[rank - 1]:.0f}" for rank in RANKS)

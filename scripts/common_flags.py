@@ -19,7 +19,7 @@ from tf_inversion.settings import Settings, setting
 
 @dataclasses.dataclass(frozen=True)
 class CommonSettings(Settings):
-    """What several commands are told; each names those that it wants in `define`."""
+    """Settings of several commands; each names those that it wants in `define`."""
 
     data_dir: str | None = setting(
         None, "Folder of clips: SC09, Speech Commands, FSDD, a folder per class, or plain files."

@@ -34,7 +34,7 @@ flags.DEFINE_bool(
     "evaluate", False, "Measure both detectors, on the test split of --data_dir.", flag_values=FLAGS
 )
 flags.DEFINE_string(
-    "other_generator", None, "With --evaluate: another GAN, to be told from this one.", flag_values=FLAGS
+    "other_generator", None, "With --evaluate: another GAN, to tell from this one.", flag_values=FLAGS
 )
 
 _DEGRADATIONS = ("16-bit WAV", "MP3, 128 kbit/s", "white noise, SNR 20 dB", "8 kHz and back")
@@ -89,13 +89,13 @@ def _detect(folder: Path, arguments: list[str], models: ModelBundle, detectors, 
     rows = verdicts(clips.names, scores, threshold)
     for row, audio in zip(rows, clips.audio):
         own = "" if row["own"] else "not "
-        told = f"{own}synthesized by this generator: residual {row['residual_db']:.0f} dB"
+        described = f"{own}synthesized by this generator: residual {row['residual_db']:.0f} dB"
         if abs(audio).max() <= SILENCE:
-            told = "silent, which tells nothing"
+            described = "silent, which tells nothing"
         odds = row.get("features_log_odds")
         if odds is not None:
-            told += f"; by features {'synthesized' if odds > 0 else 'real'}: log-odds {odds:+.1f}"
-        print(f"{row['name']}: {told}")
+            described += f"; by features {'synthesized' if odds > 0 else 'real'}: log-odds {odds:+.1f}"
+        print(f"{row['name']}: {described}")
     write_csv(folder / "detection.csv", rows)
     print(f"written: {folder / 'detection.csv'}")
     return 1 if clips.report.unreadable else 0

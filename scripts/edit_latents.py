@@ -8,7 +8,7 @@
 
 PATHs are audio files, folders and globs, which --method inverts first, and latents.npz of invert_audio or
 generate_audio. Latents stay in range: a component that would leave [-1, 1] stops at the border. Writes
-OUTPUT_DIR/<clip>.wav and their latents.npz, and tells what the evaluation classifier hears. Clips of an
+OUTPUT_DIR/<clip>.wav and their latents.npz, and prints their class by the evaluation classifier. Clips of an
 earlier run in OUTPUT_DIR are removed, unless they were given.
 """
 
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
         edits = editing.interpolations(clips, *ends.items(), settings.steps, generator.prior)
     else:
         edits = editing.moves(clips, (name, direction), settings.strengths, generator.prior)
-    lines, latents = [["clip", "heard as", "probability"]], np.stack([*edits.values()])
+    lines, latents = [["clip", "predicted", "probability"]], np.stack([*edits.values()])
     progress = common_flags.progress(FLAGS, "synthesizing")
     made = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
     for name, audio in zip(edits, made):

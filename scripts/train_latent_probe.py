@@ -1,6 +1,6 @@
 """Trains probes that tell digit and speaker from a latent vector alone, and looks for its neighbours.
 
-  train_latent_probe                                 # of drawn latents: what is heard in their clips
+  train_latent_probe                                 # of drawn latents: of the classes of their clips
   train_latent_probe --data_dir=data/fsdd            # and of recordings: their labels and speakers
   train_latent_probe --data_dir=data/fsdd --method=hybrid --num_clips=500
   train_latent_probe --data_dir=data/fsdd --latents=out/inversion/latents.npz
@@ -59,10 +59,10 @@ def main(arguments: list[str]) -> None:
         _, *test = _recordings("test", models, settings, inversion)
         labels, recorded = train[1], probe_training.recorded_sets(train, test)
     speakers = labels.get("speaker") if "clip_speaker" in recorded else None
-    listeners = probe_training.make_listeners(models, clips, speakers, **batches)
+    labelers = probe_training.make_labelers(models, clips, speakers, **batches)
     drawn = probe_training.drawn_sets(
         models.generator,
-        listeners,
+        labelers,
         num=settings.num_clips,
         confidence=settings.confidence,
         seed=FLAGS.seed,

@@ -1,4 +1,4 @@
-"""What the training commands share: flags, and what is told before and after."""
+"""What the training commands share: flags, and what is printed before and after."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def _misfit(name: str, model: object, generator: Generator, which: str = "") -> 
         # A model that does not say is taken to fit, but to be for mono.
         mine = getattr(model, quality, 1 if quality == "num_channels" else wanted)
         if mine != wanted:
-            hint = ", or invert without: least_squares, or init=screened" if name == "inverter" else ""
+            hint = ", or invert without: least_squares, or init=best_of_n" if name == "inverter" else ""
             return (
                 f"{which}made for {quality} {mine}, but the generator has {wanted}; "
                 f"give one trained for it{hint}"

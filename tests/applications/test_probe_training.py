@@ -50,10 +50,10 @@ def loudness(audio):
 
 
 def test_latents_that_are_heard_surely_are_parted():
-    listeners = {"level": (("soft", "loud"), loudness)}
+    labelers = {"level": (("soft", "loud"), loudness)}
     seen = []
     draw = {"num": 200, "seed": 3, "batch_size": 64, "progress": lambda x: seen.extend(x) or x}
-    train, test = drawn_sets(Level(), listeners, confidence=0.8, **draw)["level"]
+    train, test = drawn_sets(Level(), labelers, confidence=0.8, **draw)["level"]
     drawn = Level().draw_latents(200, seed=3)
     sure = drawn[np.maximum(np.abs(drawn), 1 - np.abs(drawn))[:, 0] >= 0.8]
     np.testing.assert_array_equal(np.concatenate([train[0], test[0]]), sure)
@@ -61,7 +61,7 @@ def test_latents_that_are_heard_surely_are_parted():
     assert len(train[0]) == len(train[1]) == int(0.8 * len(sure))
     assert ((np.abs(train[0][:, 0]) > 0.5) == (train[1] == "loud")).all()
     with pytest.raises(errors.InvalidArgumentError, match="confidence: 1; 0 of 200 drawn clips"):
-        drawn_sets(Level(), listeners, confidence=1, **draw)
+        drawn_sets(Level(), labelers, confidence=1, **draw)
 
 
 def test_labels_of_recordings():

@@ -25,7 +25,7 @@ KEYS = [
     "latent_mae",
     "latent_mae_median",
     "latent_correlation",
-    "latent_heard_db",
+    "latent_jacobian_db",
     "solved",
     "exact",
     "accuracy",
@@ -119,7 +119,7 @@ def test_reference_row(rows):
     assert rows["reference"]["solved"] == rows["reference"]["agreement"] == 1
     assert rows["reference"]["exact"] == 1
     assert rows["reference"]["latent_mae"] == 0
-    assert rows["reference"]["latent_heard_db"] == -200
+    assert rows["reference"]["latent_jacobian_db"] == -200
     assert rows["reference"]["latent_correlation"] == pytest.approx(1)
     assert rows["reference"]["seconds_per_clip"] is None
 
@@ -127,7 +127,7 @@ def test_reference_row(rows):
 def test_silent_rows(rows, clips):
     assert rows["silence"]["nmse_db"] == pytest.approx(0)
     assert rows["silence"]["rms_ratio"] == 0
-    assert rows["silence"]["latent_mae"] is rows["silence"]["latent_heard_db"] is None
+    assert rows["silence"]["latent_mae"] is rows["silence"]["latent_jacobian_db"] is None
     assert rows["silence"]["inception_score_mean"] == pytest.approx(1)
     errors = np.abs(clips.latents)
     assert rows["zero_latent"]["latent_mae"] == pytest.approx(np.mean(errors))
@@ -144,7 +144,7 @@ def test_method_rows(rows):
     assert rows["exact"]["nmse_db"] < -100
     assert rows["exact"]["solved"] == rows["exact"]["exact"] == rows["exact"]["agreement"] == 1
     assert rows["off"]["exact"] == 0
-    assert rows["off"]["latent_heard_db"] == pytest.approx(rows["off"]["nmse_db"], abs=1e-3)
+    assert rows["off"]["latent_jacobian_db"] == pytest.approx(rows["off"]["nmse_db"], abs=1e-3)
     assert rows["off"]["latent_mae"] == pytest.approx(0.1, rel=1e-4)
     assert rows["off"]["latent_correlation"] == pytest.approx(1)
     assert rows["off"]["mse"] == pytest.approx(0.04 / 128, rel=0.01)
@@ -203,14 +203,14 @@ def test_aggregates_are_those_of_the_clips(evaluation, rows):
             mean = np.mean([row[column.key] for row in per_clip])
             assert rows["off"][column.key] == pytest.approx(mean, rel=1e-6), column.key
     assert rows["off"]["solved"] == np.mean([row["nmse_db"] <= -40 for row in per_clip])
-    assert {"status", "objective", "seconds", "predicted_digit"} <= per_clip[0].keys()
+    assert {"status", "objective", "seconds", "predicted_label"} <= per_clip[0].keys()
 
 
 def test_clips_of_classes_that_the_judge_does_not_know_are_not_judged(models, clips):
     labels = np.where(np.arange(60) < 40, np.abs(clips.latents).argmax(1), -1)
     evaluation = evaluate(ClipSet(clips.audio, 16000, labels, names=clips.names), models, {})
     table = evaluation.per_clip["zero_latent"]
-    assert (table["predicted_digit"] != "").tolist() == (labels >= 0).tolist()
+    assert (table["predicted_label"] != "").tolist() == (labels >= 0).tolist()
     assert np.isnan(table["probabilities"]).all(1).tolist() == (labels < 0).tolist()
     rows = evaluation.summary()
     assert rows["reference"]["accuracy"] == rows["reference"]["agreement"] == 1

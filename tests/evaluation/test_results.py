@@ -76,8 +76,8 @@ def test_seeds_give_means_and_their_spread():
     written = json.loads(results.as_json(runs, ["no", "yes"], MADE))
     assert [run["seed"] for run in written["runs"]] == [4, 5]
     assert [run["synthesized"]["encoder"]["mse"] for run in written["runs"]] == [0.1, 0.3]
-    assert written["words"] == ["no", "yes"]
-    assert written["made"] == MADE
+    assert written["label_names"] == ["no", "yes"]
+    assert written["provenance"] == MADE
 
 
 @pytest.mark.parametrize("labels", [None, np.array([0, 1, 1, -1])])
@@ -94,8 +94,8 @@ def test_figures_are_written_and_those_of_an_earlier_run_removed(tmp_path, label
     )
     predicted = np.array(["no", "no", "yes", "no"])
     table = {
-        "predicted_digit": predicted,
-        "predicted_digit_of_reconstruction": np.full(4, "no"),
+        "predicted_label": predicted,
+        "predicted_label_of_reconstruction": np.full(4, "no"),
         "label": predicted,
         **{column.key: np.full(4, 0.5) for column in columns.MAIN},
     }
@@ -111,6 +111,6 @@ def test_figures_are_written_and_those_of_an_earlier_run_removed(tmp_path, label
     markdown, written = outputs.write_evaluation(tmp_path, runs, shown, MADE, report_clips=0)
     assert written == [tmp_path / "results.md", tmp_path / "results.json"]
     assert written[0].read_text(encoding="utf-8") == markdown
-    assert json.loads(written[1].read_text())["words"] == ["no", "yes"]
+    assert json.loads(written[1].read_text())["label_names"] == ["no", "yes"]
     left = {path.name for path in (tmp_path / "figures").iterdir()}
     assert left == {"mine.png", *(f"real_{name}.{suffix}" for name in wanted for suffix in ("png", "svg"))}

@@ -39,8 +39,8 @@ def test_sample_metrics_by_hand():
     embeddings = np.random.default_rng(0).standard_normal([40, 3])
     result = samples.sample_metrics(embeddings, probabilities, embeddings + np.array([3, 0, 4]))
     assert result["frechet_distance"] == pytest.approx(25)
-    assert result["word_entropy"] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(4))
-    assert (result["rarest_word"], result["commonest_word"]) == (0, 0.5)
+    assert result["class_entropy"] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(4))
+    assert (result["rarest_class"], result["commonest_class"]) == (0, 0.5)
     assert result["confident"] == pytest.approx(0.75)
     assert 1 < result["inception_score"] < 4
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_inversion.inversion import batch
 from tf_inversion.inversion.solvers.base import State
 
-OPTIONS = batch.Options(maxiter=7, tol=0.1, goal=0.2, seed=3)
+OPTIONS = batch.Options(maxiter=7, tol=0.1, stopval=0.2, seed=3)
 
 
 class Countdown:

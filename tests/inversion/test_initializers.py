@@ -59,7 +59,7 @@ def test_no_start_is_the_answer_by_the_same_seed(generator, seed):
     clips = generator(answers[:4]).numpy()
     for begin in (
         initializers.random(4, 1, generator, seed),
-        initializers.screened(clips, generator, 1, seed, 512),
+        initializers.best_of_n(clips, generator, 1, seed, 512),
     ):
         for start in begin[:, 0]:
             assert np.abs(answers - start).max(1).min() > 1e-5
@@ -68,7 +68,7 @@ def test_no_start_is_the_answer_by_the_same_seed(generator, seed):
 def test_screening_finds_the_nearest(generator, made):
     """Of 1,024 points in a square the nearest is some 0.03 away; phase-free features forget the signs."""
     latents, clips = made
-    begin = initializers.screened(clips, generator, 5, seed=0, batch_size=300)
+    begin = initializers.best_of_n(clips, generator, 5, seed=0, batch_size=300)
     assert (begin.shape, begin.dtype) == ((3, 5, 2), np.float32)
     np.testing.assert_allclose(np.abs(begin[:, 0]), np.abs(latents), atol=0.1)
     distances = np.stack([distance(generator, clips, begin[:, k]) for k in range(5)])
@@ -86,25 +86,25 @@ def distance(generator, clips, latents):
 
 def test_screening_of_a_clip_does_not_depend_on_its_company(generator, made):
     clips = made[1]
-    together = initializers.screened(clips, generator, 2, seed=0, batch_size=1024)
-    alone = initializers.screened(clips[1:2], generator, 2, seed=0, batch_size=100)
+    together = initializers.best_of_n(clips, generator, 2, seed=0, batch_size=1024)
+    alone = initializers.best_of_n(clips[1:2], generator, 2, seed=0, batch_size=100)
     np.testing.assert_array_equal(alone[0], together[1])
 
 
-def test_more_starts_than_are_screened(generator, made):
-    begin = initializers.screened(made[1], generator, 1100, seed=0, batch_size=550)
+def test_more_starts_than_there_are_candidates(generator, made):
+    begin = initializers.best_of_n(made[1], generator, 1100, seed=0, batch_size=550)
     assert begin.shape == (3, 1100, 2)
 
 
-def test_starts_of_an_inverter_are_followed_by_screened_ones(generator, made):
+def test_starts_of_an_inverter_are_followed_by_the_best_of_n(generator, made):
     models = ModelBundle(generator, Inverter(latent_dim=2, width=2, num_samples=1024))
     settings, clips = InversionSettings(method="hybrid", starts=3, batch_size=2), made[1]
     begin = initializers.starts(plan(settings), clips, np.array([0, 2]), models, settings)
     assert begin.shape == (2, 3, 2)
     chosen = clips[[0, 2]]
     np.testing.assert_allclose(begin[:, 0], models.inverter.encode(tf.constant(chosen)), atol=1e-5)
-    screened = initializers.screened(chosen, generator, 2, seed=0, batch_size=2)
-    np.testing.assert_array_equal(begin[:, 1:], screened)
+    best = initializers.best_of_n(chosen, generator, 2, seed=0, batch_size=2)
+    np.testing.assert_array_equal(begin[:, 1:], best)
 
 
 def test_file(made, tmp_path):

@@ -206,7 +206,7 @@ def test_least_squares_starts_with_the_inverter_if_there_is_one(curved, curved_c
     start = {"method": "least_squares", "refine": "none", "starts": 1}
     knowing = Knowing(latents, curved.num_samples)
     np.testing.assert_array_equal(invert(clips, ModelBundle(curved, knowing), **start).latents, latents)
-    alone = initializers.screened(clips, curved, 1, seed=0, batch_size=64)[:, 0]
+    alone = initializers.best_of_n(clips, curved, 1, seed=0, batch_size=64)[:, 0]
     np.testing.assert_array_equal(invert(clips, curved, **start).latents, alone)
 
 

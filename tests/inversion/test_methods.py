@@ -48,7 +48,7 @@ def test_another_solver_does_without_the_method_s_own_options():
 
 def test_least_squares_starts_without_an_inverter_unless_it_is_asked_for():
     assert planned(method="least_squares").init == "encoder"
-    assert planned(method="least_squares", has_inverter=False).init == "screened"
+    assert planned(method="least_squares", has_inverter=False).init == "best_of_n"
     assert planned(method="least_squares", has_inverter=False, init="encoder").init == "encoder"
     assert not METHODS["least_squares"].needs_inverter
     assert planned(method="least_squares", init="encoder").needs_inverter

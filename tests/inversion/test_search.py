@@ -39,12 +39,12 @@ def test_the_error_is_relative_whatever_the_weight_and_unknown_without_the_wavef
 
 
 def test_a_goal_is_of_the_relative_error(curved):
-    for name, goal in (("lbfgs", 1e-8), ("gauss_newton", 1e-12)):
+    for name, stopval in (("lbfgs", 1e-8), ("gauss_newton", 1e-12)):
         for weight in (1.0, 0.001):
             solver = solvers.make(curved, name, {"waveform": weight})
-            assert solver.options(10).goal == pytest.approx(weight * goal)
-    assert solvers.make(curved, "lbfgs", {"log_mel": 1.0}).options(10).goal == 0
-    assert solver.options(10, tol=0.5, goal=3, restart=True, seed=4) == (10, 0.5, 3.0, True, 4)
+            assert solver.options(10).stopval == pytest.approx(weight * stopval)
+    assert solvers.make(curved, "lbfgs", {"log_mel": 1.0}).options(10).stopval == 0
+    assert solver.options(10, tol=0.5, stopval=3, restart=True, seed=4) == (10, 0.5, 3.0, True, 4)
 
 
 def test_a_solver_is_made_once_for_a_generator_and_ends_with_it(curved, curved_clips):

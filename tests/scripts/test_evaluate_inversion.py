@@ -39,7 +39,7 @@ def test_results_json(labelled_run):
     synthesized, real = tables["synthesized"]["encoder"], tables["real"]["encoder"]
     assert synthesized["num_clips"] == 20
     assert synthesized["latent_mae"] > 0
-    assert synthesized["latent_heard_db"] > -40
+    assert synthesized["latent_jacobian_db"] > -40
     assert synthesized["exact"] == 0
     assert synthesized["accuracy"] is synthesized["confusion"] is None
     assert synthesized["inception_score_mean"] >= 1

@@ -22,8 +22,8 @@ COLUMNS = [
     "ssim_magnitude",
     "log_mel_l1",
     "rms_ratio",
-    "predicted_digit",
-    "predicted_digit_of_reconstruction",
+    "predicted_label",
+    "predicted_label_of_reconstruction",
     "objective",
     "status",
     "iterations",
@@ -101,7 +101,7 @@ def test_metrics(mixed_run):
     assert float(rows["globbed_same"]["nmse_db"]) == pytest.approx(10 * np.log10(error), abs=1e-3)
     assert rows["silent"]["nmse_db"] == ""
     assert "nan" not in (mixed_run[1] / "metrics.csv").read_text()
-    assert rows["deep_same"]["predicted_digit"] in DIGITS
+    assert rows["deep_same"]["predicted_label"] in DIGITS
 
 
 def test_its_own_outputs_are_not_inverted(command, tiny_models, write_noise, tmp_path):
@@ -209,7 +209,7 @@ def test_exact_recovery_needs_nothing_but_the_generator(command, tmp_path):
     answer, truth = (np.load(path / "latents.npz")["latents"] for path in (folder, tmp_path / "made"))
     np.testing.assert_allclose(answer, truth, atol=1e-2)
     assert all(float(row["nmse_db"]) < -100 for row in rows_of(folder))
-    assert "predicted_digit" not in rows_of(folder)[0]
+    assert "predicted_label" not in rows_of(folder)[0]
     assert "<dt>inverter</dt><dd>none</dd>" in (folder / "report.html").read_text(encoding="utf-8")
     refused = command("invert_audio", "--generator=gan", "--quiet", "made", cwd=tmp_path)
     assert refused.returncode == 1

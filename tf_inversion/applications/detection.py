@@ -84,7 +84,7 @@ def residual_db(
             audio,
             generator,
             "least_squares",
-            init="screened",
+            init="best_of_n",
             starts=starts,
             max_iterations=max_iterations,
             adjust=("gain",),

@@ -131,14 +131,14 @@ def search(
         if stop.is_set():
             raise _StoppedError
 
-    def told(status: str) -> str:
+    def described(status: str) -> str:
         return f"{method}: {status}, {time.perf_counter() - began:.1f} s"
 
     chosen = METHODS[method]
     if chosen.init == "encoder" and chosen.refine != "none":
         (inverter,) = models.require("inverter")
         (start,) = inverter.encode(audio[None]).numpy()
-        yield Found(start, told("starting from the encoder's answer"), done=False)
+        yield Found(start, described("starting from the encoder's answer"), done=False)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(
             invert,
@@ -155,12 +155,12 @@ def search(
             while (latents := rounds.get()) is not None:
                 count, last = count + 1, latents
                 if count == 1 or rounds.empty():  # whoever looks is slower than the search
-                    yield Found(latents, told(f"searching, round {count}"), done=False)
+                    yield Found(latents, described(f"searching, round {count}"), done=False)
             result = answer.result()
             spent = f" after {result.iterations[0]} iterations" if result.iterations[0] else ""
-            yield Found(result.latents[0], told(f"{result.status[0]}{spent}"))
+            yield Found(result.latents[0], described(f"{result.status[0]}{spent}"))
         except _StoppedError:
-            yield Found(last, told(f"stopped after round {count}"))
+            yield Found(last, described(f"stopped after round {count}"))
         finally:
             stop.set()  # if nobody listens any more
 

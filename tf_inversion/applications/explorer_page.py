@@ -168,7 +168,7 @@ class _Page:
                         with gr.Row():
                             audible = [self._slider(str(k + 1), 2.0) for k in range(self._num_audible)]
                     with gr.Accordion("Blend with another clip"):
-                        keep = gr.Button("Keep what is heard now as the other clip", elem_id="keep")
+                        keep = gr.Button("Keep this clip as the other one", elem_id="keep")
                         label = "From this clip to the other"
                         blend = gr.Slider(0, 1, 0, step=0.01, label=label, elem_id="blend", buttons=[])
                     with gr.Row():

@@ -20,7 +20,7 @@ from tf_inversion.generators.base import Generator
 from tf_inversion.models import ModelBundle
 
 #: The classes, and the function from clips float32 [b, num_samples] to their probabilities [b, classes].
-Listener = tuple[Sequence[str], Callable[[np.ndarray], np.ndarray]]
+Labeler = tuple[Sequence[str], Callable[[np.ndarray], np.ndarray]]
 #: Latents [n, latent_dim] and their labels [n].
 Labelled = tuple[np.ndarray, np.ndarray]
 #: Name of a probe -> what it is trained on, and what is held out.
@@ -41,25 +41,25 @@ accuracy: logistic regression on z alone; chance: always the most frequent class
 k nearest training clips in latent space that are of the same class; chance: of clips taken at random."""
 
 
-def make_listeners(
+def make_labelers(
     models: ModelBundle, clips: ClipSet | None, speaker_labels: Sequence[str] | None, **batches
-) -> dict[str, Listener]:
-    """Returns what tells the digit of a clip, and the speaker if there are recordings to learn it from.
+) -> dict[str, Labeler]:
+    """Returns what labels clips by digit, and by speaker if there are recordings to learn it from.
 
     Args:
-      models: an evaluation classifier, which tells the digit, and an inverter, by whose features the speaker
-        is told.
-      clips, speaker_labels: recordings and who speaks in each; None for no such listener.
+      models: an evaluation classifier, for the digit, and an inverter, by whose features the speaker
+        is classified.
+      clips, speaker_labels: recordings and who speaks in each; None for no such labeler.
       **batches: batch_size, progress.
     """
     inverter, judge = models.require("inverter", "judge")
-    listen_to = functools.partial(judge_probabilities, judge, batch_size=batches["batch_size"])
-    listeners: dict[str, Listener] = {"digit": (judge.label_names, listen_to)}
+    label = functools.partial(judge_probabilities, judge, batch_size=batches["batch_size"])
+    labelers: dict[str, Labeler] = {"digit": (judge.label_names, label)}
     if clips and speaker_labels is not None:
         features = functools.partial(inverter_features, inverter, batch_size=batches["batch_size"])
         probe = train_probe(features(clips.audio, progress=batches["progress"]), speaker_labels)
-        listeners["speaker"] = (probe.labels, lambda audio: probe.probabilities(features(audio)))
-    return listeners
+        labelers["speaker"] = (probe.labels, lambda audio: probe.probabilities(features(audio)))
+    return labelers
 
 
 def labels_of(clips: ClipSet, found: ClipList) -> dict[str, np.ndarray]:
@@ -95,20 +95,20 @@ def recorded_sets(
 
 def drawn_sets(
     generator: Generator,
-    listeners: Mapping[str, Listener],
+    labelers: Mapping[str, Labeler],
     *,
     num: int,
     confidence: float,
     seed: int,
     **batches,
 ) -> Sets:
-    """Returns the sets of drawn latents, of those whose clip is heard surely: four fifths to train on.
+    """Returns the sets of drawn latents, of those whose clip is classified surely: four fifths to train on.
 
     Args:
       generator: z [b, latent_dim] -> audio [b, num_samples].
-      listeners: under the name of what they listen for.
+      labelers: under the name of what they label by.
       num, seed: latents to draw.
-      confidence: the least probability of what a clip is heard as.
+      confidence: the least probability of the class that a clip counts as.
       **batches: batch_size, progress.
 
     Raises:
@@ -117,17 +117,17 @@ def drawn_sets(
 
     def answer(z):
         audio = generator(z).numpy()
-        return {name: probabilities(audio) for name, (_, probabilities) in listeners.items()}
+        return {name: probabilities(audio) for name, (_, probabilities) in labelers.items()}
 
     latents, sets = generator.draw_latents(num, seed), {}
     for name, probabilities in in_batches(answer, latents, **batches).items():
-        labels = np.array(listeners[name][0])[probabilities.argmax(1)]
+        labels = np.array(labelers[name][0])[probabilities.argmax(1)]
         sure = probabilities.max(1) >= confidence
         most = int(0.8 * sure.sum())
         train, test = ((latents[sure][part], labels[sure][part]) for part in (slice(most), slice(most, None)))
         if len(set(train[1])) < 2:
             raise errors.InvalidArgumentError(
-                f"confidence: {confidence:g}; {sure.sum()} of {num} drawn clips are heard as surely, not of "
+                f"confidence: {confidence:g}; {sure.sum()} of {num} drawn clips have it, not of "
                 f"two kinds of {name}; lower it or draw more"
             )
         sets[name] = (train, test)
@@ -148,7 +148,7 @@ def to_markdown(rows: Sequence[Mapping[str, str | float]]) -> str:
 
 
 def assess(probe: Probe, train: Labelled, test: Labelled) -> dict[str, float]:
-    """Tells how well classes are told from vectors, by a probe and by the nearest neighbours.
+    """Measures how well classes are predicted from vectors, by a probe and by the nearest neighbours.
 
     Args:
       probe: trained on `train`.

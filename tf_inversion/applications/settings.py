@@ -1,4 +1,4 @@
-"""What the applications of inversion are told, without TensorFlow."""
+"""Settings of the applications of inversion. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_STRENGTH = 1000  # far beyond the border of what latents are drawn from
 
 @dataclasses.dataclass(frozen=True)
 class DetectionSettings(Settings):
-    """How synthesized clips are told, see `detection`."""
+    """How synthesized clips are detected, see `detection`."""
 
     starts: int = setting(2, "Initializations of the inversion, for each clip.", lower=1)
     max_iterations: int = setting(40, "Iterations from each of them.", lower=1)
@@ -27,7 +27,7 @@ class ProbeSettings(Settings):
 
     num_clips: int = setting(10_000, "Latents to draw, and recordings of a split at most.", lower=10)
     confidence: float = setting(
-        0.9, "Drawn latents count whose clip is heard this surely.", lower=0.0, upper=1.0
+        0.9, "Drawn latents count whose clip is classified with this probability.", lower=0.0, upper=1.0
     )
     latents: str | None = setting(
         None, "latents.npz of invert_audio, instead of inverting the recordings.", shapes_result=False

@@ -41,7 +41,7 @@ NUM_SAMPLES = 16384
 SILENCE = 1e-4  # peak of what counts as silent: -80 dB of full scale
 _MARGIN = 0.05  # seconds read beyond the slice, for the resampling filter
 _CEILING = 0.999  # three successive samples at or above it count as clipped
-_MOST_REASONS = 10  # of so many unreadable files it is told what is wrong with each
+_MAX_REASONS = 10  # unreadable files whose fault is named
 _log = logging.getLogger(__name__)
 
 
@@ -80,12 +80,12 @@ class ClipReport:
             "longer than the slice, only their beginning counts": self.longer,
             "resampled from another rate": self.resampled,
         }
-        told = [
+        further = [
             f"{len(paths)} clip{'s are' if len(paths) > 1 else ' is'} {what}: {_few(paths)}"
             for what, paths in kinds.items()
             if paths
         ]
-        return reasons[:_MOST_REASONS] + told
+        return reasons[:_MAX_REASONS] + further
 
 
 @dataclasses.dataclass(frozen=True)

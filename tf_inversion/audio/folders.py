@@ -17,7 +17,7 @@ SUFFIXES = frozenset({
     ".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc",
     ".au", ".snd", ".caf",
 })
-#: Suffixes of sound that is not read, which is told.
+#: Suffixes of sound that is not read, of which a warning says so.
 FOREIGN_SUFFIXES = frozenset({
     ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".mov", ".3gp", ".wma", ".amr", ".ac3", ".ape",
     ".wv", ".mpc", ".tta", ".spx", ".ra", ".dsf",

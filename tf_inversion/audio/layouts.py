@@ -28,7 +28,7 @@ SPLITS = ("train", "valid", "test", "all")
 
 _SC09_NAME = re.compile(rf"({'|'.join(DIGITS)})_.+", re.IGNORECASE)
 _NOHASH_NAME = re.compile(r"(?:.*_)?([^_]+)_nohash_.*")
-_MANY_CLASSES = 40  # of more it is told only how many clips they have
+_MANY_CLASSES = 40  # of more only the numbers of clips are listed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,10 +114,10 @@ class ClipFolder:
             labels = [label for i, label in enumerate(self.clips.labels or ()) if self.splits[i] == split]
             counts = [labels.count(label) for label in range(len(names))]
             if 0 < len(names) <= _MANY_CLASSES:
-                told = ": " + ", ".join(f"{name} {count:,}" for name, count in zip(names, counts))
+                counted = ": " + ", ".join(f"{name} {count:,}" for name, count in zip(names, counts))
             else:
-                told = f": {min(counts):,} to {max(counts):,} of a class" if names else ""
-            lines.append(f"  {split} {self.splits.count(split):,}{told}")
+                counted = f": {min(counts):,} to {max(counts):,} of a class" if names else ""
+            lines.append(f"  {split} {self.splits.count(split):,}{counted}")
         return lines
 
 

@@ -49,7 +49,7 @@ class Evaluation:
         table = self.per_clip[method]
         if self.clips.labels is None or not self.label_names:
             return None
-        return metrics.confusion(table["label"], table["predicted_digit_of_reconstruction"], self.label_names)
+        return metrics.confusion(table["label"], table["predicted_label_of_reconstruction"], self.label_names)
 
     def summary(self) -> dict[str, dict[str, float | int | list | None]]:
         """Returns of each method the number of clips, every aggregate, and the confusion, as JSON has it."""
@@ -164,7 +164,7 @@ def measure(
         "path": clips.paths,
         "label": None if clips.labels is None or judge is None else _class_names(judge)[clips.labels],
         "true_latents": clips.latents,
-        "predicted_digit": posterior(clips.audio)[1],
+        "predicted_label": posterior(clips.audio)[1],
     }
     per_clip = {}
     answers: list[Any] = [(name, result.audio, result.latents) for name, result in results.items()]
@@ -177,7 +177,7 @@ def measure(
             **clip_metrics(clips.audio, audio, clips.sample_rate, **batches),
             **_latent_errors(clips.latents, latents, generator, batches),
             "probabilities": probabilities,
-            "predicted_digit_of_reconstruction": predicted,
+            "predicted_label_of_reconstruction": predicted,
             **(_search_columns(results[name]) if name in results else {}),
         }
         per_clip[name] = {key: np.asarray(value) for key, value in table.items() if value is not None}
@@ -205,8 +205,8 @@ def _posterior(clips: ClipSet, judge: keras.Model | None, batches: Mapping, audi
     probabilities = metrics.judge_probabilities(judge, audio, **batches)
     if clips.labels is not None:
         probabilities[clips.labels < 0] = np.nan
-    told = np.isfinite(probabilities).all(1)
-    return probabilities, _class_names(judge)[np.where(told, probabilities.argmax(1), -1)]
+    known = np.isfinite(probabilities).all(1)
+    return probabilities, _class_names(judge)[np.where(known, probabilities.argmax(1), -1)]
 
 
 def _latent_errors(truth, latents, generator: Generator, batches: Mapping) -> dict[str, np.ndarray]:
@@ -215,7 +215,7 @@ def _latent_errors(truth, latents, generator: Generator, batches: Mapping) -> di
     return {
         "latents": latents,
         "latent_mae": np.abs(truth - latents).mean(1),
-        "latent_heard_db": metrics.jacobian_weighted_error_db(generator, truth, latents, **batches),
+        "latent_jacobian_db": metrics.jacobian_weighted_error_db(generator, truth, latents, **batches),
     }
 
 

@@ -22,7 +22,7 @@ CLIPS_PER_PAGE = 25
 _NUM_EXTREMES = 3  # best and worst clips that are named
 _WIDTH = 256  # of a waveform's image
 # Columns of the table of all clips, words first, and those that stand under each reconstruction.
-_WORDS = ("predicted_digit", "predicted_digit_of_reconstruction", "status")
+_WORDS = ("predicted_label", "predicted_label_of_reconstruction", "status")
 _IN_TABLE = columns.pick(*_WORDS, *(column.key for column in columns.MAIN), "iterations", "seconds")
 _NUMBERS = [column for column in columns.PER_CLIP if column.key not in ("name", "path", "label", *_WORDS[:2])]
 

@@ -86,12 +86,12 @@ def _cell(row: Mapping, column: columns.Column) -> str:
 def draw(kind: str, evaluation: Evaluation) -> dict[str, Figure]:
     """Draws the figures of `CAPTIONS` on "synthesized" or "real" clips: "confusion" only of labelled ones."""
     clips, tables = evaluation.clips, {name: evaluation.per_clip[name] for name in evaluation.results}
-    predicted = next(iter(tables.values()))["predicted_digit"]
+    predicted = next(iter(tables.values()))["predicted_label"]
     shown = np.sort(np.unique(predicted, return_index=True)[1])[:3]  # of different classes
     versions, predictions = {"original": clips.audio[shown]}, {"original": predicted[shown].tolist()}
     for name, table in tables.items():
         versions[name] = evaluation.results[name].audio[shown]
-        predictions[name] = table["predicted_digit_of_reconstruction"][shown].tolist()
+        predictions[name] = table["predicted_label_of_reconstruction"][shown].tolist()
     title = f"{kind} clips, and the class that the evaluation classifier predicts"
     drawn = {"reconstructions": figures.reconstructions(versions, clips.sample_rate, title, predictions)}
     counted = {name: evaluation.confusion(name) for name in ("reference", *tables)}
@@ -106,8 +106,8 @@ def as_json(
 ) -> str:
     """Returns every number of every seed, see `outputs.write_evaluation`; `label_names` head "confusion"."""
     content = {
-        "made": dict(provenance),
-        "words": list(label_names),
+        "provenance": dict(provenance),
+        "label_names": list(label_names),
         "runs": [{"seed": seed, **summaries} for seed, summaries in runs.items()],
     }
     text = json.dumps(content, indent=2, allow_nan=False)

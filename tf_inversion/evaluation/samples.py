@@ -110,8 +110,8 @@ def sample_metrics(embeddings: np.ndarray, probabilities: np.ndarray, real: np.n
     Returns:
       frechet_distance: see below, to the real clips.
       inception_score: mean over ten splits.
-      word_entropy: of the predicted classes' shares, in nats; log(10) = 2.30 for ten alike.
-      rarest_word, commonest_word: share of the clips.
+      class_entropy: of the predicted classes' shares, in nats; log(10) = 2.30 for ten alike.
+      rarest_class, commonest_class: share of the clips.
       confident: share of the clips of which the judge gives a class a probability above 0.8.
     """
     shares = _class_shares(probabilities)
@@ -119,9 +119,9 @@ def sample_metrics(embeddings: np.ndarray, probabilities: np.ndarray, real: np.n
     return {
         "frechet_distance": frechet_distance(embeddings, real),
         "inception_score": inception_score(probabilities)[0],
-        "word_entropy": float(np.sum(present * np.log(1 / present))),
-        "rarest_word": float(shares.min()),
-        "commonest_word": float(shares.max()),
+        "class_entropy": float(np.sum(present * np.log(1 / present))),
+        "rarest_class": float(shares.min()),
+        "commonest_class": float(shares.max()),
         "confident": float(np.mean(probabilities.max(1) > CONFIDENT)),
     }
 

@@ -38,7 +38,7 @@ def markdown(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str,
 def clip_summary(table: columns.ClipTable) -> str:
     """Returns a table of the first clips, to print."""
     rows = columns.rows(table)
-    predictions = ("predicted_digit", "predicted_digit_of_reconstruction")
+    predictions = ("predicted_label", "predicted_label_of_reconstruction")
     wanted = columns.pick("name", *(column.key for column in columns.MAIN), *predictions)
     shown = [column for column in wanted if column.key in rows[0]]
     lines = [[column.text(row[column.key]) for column in shown] for row in rows[:_MAX_ROWS]]

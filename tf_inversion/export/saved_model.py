@@ -32,7 +32,7 @@ def export(
     """Writes a new version of a served model; a server that polls the folder sees it when it is whole.
 
     It runs wherever TensorFlow does, without this package, and has no trainable variable. Its signatures
-    are told in `signatures.build` and, for programs, in its metadata.json. Beside the versions lie
+    are described in `signatures.build` and, for programs, in its metadata.json. Beside the versions lie
     models.config and batching.config for the server.
 
     Args:
@@ -62,8 +62,8 @@ def export(
     with paths.writing(target) as unfinished:
         tf.saved_model.save(module, os.fspath(unfinished), functions)
         _write_warmup(unfinished / "assets.extra", target.absolute().parent.name, models.generator)
-        told = _metadata(models, functions) | {"files": _checksums(unfinished)}
-        (unfinished / "metadata.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        metadata = _metadata(models, functions) | {"files": _checksums(unfinished)}
+        (unfinished / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
     versions.write_server_files(target.parent)
     return target
 

@@ -1,4 +1,4 @@
-"""What a conversion to TensorFlow Lite is told, without TensorFlow."""
+"""Settings of a conversion to TensorFlow Lite. Needs no TensorFlow."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ def _reason(error: Exception) -> str:
     """Returns the one line of a converter's or a foreign model's many that tells what is wrong."""
     if lacking := sorted(set(re.findall(r"'tf\.(\w+)' op is neither", str(error)))):
         return f"lacking: {', '.join(lacking)}"
-    told = [line.strip() for line in str(error).splitlines() if "Error: " in line]
-    return told[0] if told else checkpoint.first_line(error)
+    lines = [line.strip() for line in str(error).splitlines() if "Error: " in line]
+    return lines[0] if lines else checkpoint.first_line(error)
 
 
 @contextlib.contextmanager

@@ -140,13 +140,13 @@ def _recognise(prefix: Path, shapes: dict[str, tuple[int, ...]]) -> wavegan.Wave
 def _long_slice_len(prefix: Path) -> int:
     """Returns the samples of a generator of six layers, which its variables don't tell."""
     lengths = {"32768": 32768, "65536": 65536}
-    told = checkpoint.read_arguments(prefix).get("data_slice_len")
+    length = checkpoint.read_arguments(prefix).get("data_slice_len")
     if path := checkpoint.find_graph(prefix):
         with contextlib.suppress(KeyError):  # a training graph has no G_z
-            told = str(checkpoint.read_graph(path).get_tensor_by_name("G_z:0").shape[1])
-    if told not in lengths:
+            length = str(checkpoint.read_graph(path).get_tensor_by_name("G_z:0").shape[1])
+    if length not in lengths:
         raise errors.ModelFileError(
             f"{prefix}: makes 32,768 or 65,536 samples, its variables don't tell which; "
             "put its infer.meta or args.txt beside it"
         )
-    return lengths[told]
+    return lengths[length]

@@ -24,11 +24,11 @@ class AutoSearch(Search):
         far = np.flatnonzero(~(outcome.error_db <= NEAR_DB))
         if len(far):  # also a clip of the generator, if its start sounds like another class
             settings = self.settings
-            screened = initializers.screened(
+            candidates = initializers.best_of_n(
                 self.audio[far], self.generator, 1, settings.seed, settings.batch_size
             )
             other = np.zeros((len(far), start.shape[1]), np.float32)  # with nothing adjusted
-            other[:, : screened.shape[2]] = screened[:, 0]
+            other[:, : candidates.shape[2]] = candidates[:, 0]
             new = self.minimize(*probe, far, other, attempt=None)
             outcome = outcome.updated(far, new, rival=True)
         near = outcome.error_db <= NEAR_DB

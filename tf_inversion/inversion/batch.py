@@ -25,14 +25,14 @@ class Options(NamedTuple):
     Attributes:
       maxiter: iterations of an item.
       tol: what an item must gain to go on, as the solver defines it.
-      goal: a value of the objective; an item that is down to it has converged.
+      stopval: a value of the objective; an item that is down to it has converged.
       restart: whether this is a further start of the items, so that a solver may search more widely.
       seed: of what the solver draws, int32.
     """
 
     maxiter: int
     tol: float
-    goal: float
+    stopval: float
     restart: bool = False
     seed: int = 0
 
@@ -110,7 +110,7 @@ def run(
       start: float32 [n, latent_dim].
       options: of every item.
       batch_size: items at work at once; bounds the memory.
-      on_round: told after each round the rows that were at work and the state of all n, in arrays.
+      on_round: called after each round with the rows that were at work and the state of all n, in arrays.
     """
     n, batch_size = len(start), min(batch_size, solver.max_batch_size or batch_size)
     options = Options(*map(tf.constant, options))

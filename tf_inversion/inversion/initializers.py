@@ -32,7 +32,7 @@ def starts(
     """Returns starts for some of all clips, those most likely first: float32 [m, method.starts, latent_dim].
 
     Args:
-      method: where to start, and how often; from the second start on, at screened latents unless at random.
+      method: where to start, and how often; from the second start on, at best-of-N latents unless at random.
       audio: all clips [n, num_samples].
       rows: int [m], those that are inverted.
       models: the generator, with an inverter if that is where to start.
@@ -42,8 +42,8 @@ def starts(
     batches = {"seed": settings.seed, "batch_size": settings.batch_size}
     if method.init == "random":
         return random(len(rows), count, generator, settings.seed)
-    if method.init == "screened":
-        return screened(clips, generator, count, **batches)
+    if method.init == "best_of_n":
+        return best_of_n(clips, generator, count, **batches)
     if method.init == "zero":
         first = np.zeros((len(rows), generator.latent_dim), np.float32)
     elif method.init == "file":
@@ -53,7 +53,7 @@ def starts(
         first = in_batches(models.inverter.encode, clips, batch_size=settings.batch_size)
     if count == 1:
         return first[:, None]
-    return np.concatenate([first[:, None], screened(clips, generator, count - 1, **batches)], 1)
+    return np.concatenate([first[:, None], best_of_n(clips, generator, count - 1, **batches)], 1)
 
 
 def random(n: int, count: int, generator: Generator, seed: int) -> np.ndarray:
@@ -63,7 +63,7 @@ def random(n: int, count: int, generator: Generator, seed: int) -> np.ndarray:
     return drawn.reshape(n, count, -1)
 
 
-def screened(audio: np.ndarray, generator: Generator, count: int, seed: int, batch_size: int) -> np.ndarray:
+def best_of_n(audio: np.ndarray, generator: Generator, count: int, seed: int, batch_size: int) -> np.ndarray:
     """Returns for each clip the best `count` of 1,024 random latents: float32 [n, count, latent_dim].
 
     The distance is that of multi-resolution log-mel features, which forgets the phase. The random

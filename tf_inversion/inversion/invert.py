@@ -60,7 +60,7 @@ def invert(
         or the path of an audio file; or any iterable of clips or of paths.
       models: the generator, with what else a method needs; by default the pretrained ones. To a generator
         alone the pretrained inverter is added where the method starts with it, if it fits; least_squares
-        then starts at screened latents.
+        then starts at best-of-N latents.
       settings: how to invert, or the name of a method.
       progress: wraps an iteration over the hundredths of the work, for instance `tqdm.tqdm`, which tells how
         long it may yet take at the most; and one over the batches of error bars.
@@ -87,7 +87,7 @@ def invert(
     rows = np.flatnonzero((np.abs(clips) <= files.LOUDEST).all(1))
     bar = _Bar(progress, len(rows))
 
-    def told(worked, shares, latents):
+    def on_round(worked, shares, latents):
         bar.update(worked, shares)
         if watch:
             watch(latents)
@@ -99,7 +99,7 @@ def invert(
         start = np.pad(start, [(0, 0), (0, 0), (0, len(adjust))])  # nothing adjusted
         found = programs(method, generator, models.classifier)
         kind = Search if len(found) == 1 else AutoSearch
-        search = kind(clips[rows], models.generator, method, settings, found, told)
+        search = kind(clips[rows], models.generator, method, settings, found, on_round)
         outcome = outcome.updated(rows, search.run(start))
         outcome.seconds[rows] += seconds
     bar.close()

@@ -103,7 +103,7 @@ METHODS = {
         200,
         starts=5,
         objective="synthesized",
-        init_alone="screened",
+        init_alone="best_of_n",
     ),
 }
 

@@ -38,8 +38,8 @@ class Search:
       method: with how many starts, and how little of a gain ends a search.
       settings: batch size and seed.
       programs: what clips go through, each solver from where the one before it ended.
-      told: called after each round with the clips [m] that were at work, which share of its search each of
-        them has behind it, and the latents that they are at [m, latent_dim].
+      on_round: called after each round with the clips [m] that were at work, the share of its search that
+        each has behind it, and the latents that they are at [m, latent_dim].
       choice: int [n], which program a clip gets.
     """
 
@@ -48,7 +48,7 @@ class Search:
     method: Method
     settings: InversionSettings
     programs: list[Program]
-    told: Callable[[np.ndarray, np.ndarray, np.ndarray], object]
+    on_round: Callable[[np.ndarray, np.ndarray, np.ndarray], object]
     choice: np.ndarray = dataclasses.field(init=False)
 
     def __post_init__(self):
@@ -94,8 +94,8 @@ class Search:
         for number, program in enumerate(self.programs):
             part = np.flatnonzero(self.choice[rows] == number)
             for stage in program if len(part) else ():
-                told = attempt if stage is program[-1] else None
-                new = self.minimize(*stage, rows[part], outcome.latents[part], told, restart=attempt > 0)
+                counted = attempt if stage is program[-1] else None
+                new = self.minimize(*stage, rows[part], outcome.latents[part], counted, restart=attempt > 0)
                 outcome = outcome.updated(part, new)
         return outcome
 
@@ -110,17 +110,17 @@ class Search:
     ) -> batch.Outcome:
         """Takes clips [m] from starts [m, d] through one solver, which counts as progress of an attempt."""
 
-        def on_round(worked, state):
+        def report(worked, state):
             done = state.status[worked] != batch.RUNNING
             solved = done & (solver.error_db(state.value[worked]) <= solver.solved_db)
             share = np.zeros(len(worked))
             if attempt is not None:
                 share = attempt + np.where(done, 1, state.iterations[worked] / max(maxiter, 1))
-            self.told(rows[worked], np.where(solved, 1, share / self.method.starts), state.z[worked])
+            self.on_round(rows[worked], np.where(solved, 1, share / self.method.starts), state.z[worked])
 
         seed = self.settings.seed % 2**31  # int32
         options = solver.options(maxiter, self.method.tolerance, restart=restart, seed=seed)
-        return batch.run(solver, self.audio[rows], start, options, self.settings.batch_size, on_round)
+        return batch.run(solver, self.audio[rows], start, options, self.settings.batch_size, report)
 
     @property
     def _solver(self) -> Solver:

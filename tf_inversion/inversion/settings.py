@@ -24,9 +24,9 @@ class InversionSettings(Settings):
     init: str | None = setting(
         None,
         "Where the search starts: at the inverter's answer (encoder), random latents, those of 1,024 random "
-        "ones whose log-mel spectra are the nearest (screened), zero, or the latents of --init_file (file). "
+        "ones whose log-mel spectra are the nearest (best_of_n), zero, or the latents of --init_file (file). "
         "Default: the method's.",
-        choices=("encoder", "random", "screened", "zero", "file"),
+        choices=("encoder", "random", "best_of_n", "zero", "file", "screened"),  # the last: best_of_n once
     )
     init_file: str | None = setting(
         None, "With --init=file: latents.npz of an earlier run, a row for each clip."
@@ -34,7 +34,7 @@ class InversionSettings(Settings):
     starts: int | None = setting(
         None,
         "Starts for each clip, of which the best answer is kept; those after the first, by --init or "
-        "screened, are for clips that it does not solve. Default: the method's.",
+        "best_of_n, are for clips that it does not solve. Default: the method's.",
         lower=1,
     )
     refine: str | None = setting(
@@ -80,4 +80,6 @@ class InversionSettings(Settings):
             object.__setattr__(self, "objective", "+".join(terms))
         if self.init_file is not None:
             object.__setattr__(self, "init_file", str(self.init_file))
+        if self.init == "screened":
+            object.__setattr__(self, "init", "best_of_n")
         super().__post_init__()

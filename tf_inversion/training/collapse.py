@@ -77,7 +77,7 @@ class CollapseDetector:
     """
 
     def __init__(self, real: np.ndarray, patience: int = 250):
-        self._real_commonest = np.max(np.bincount(real.argmax(1))) / len(real)
+        self._commonest_real_share = np.max(np.bincount(real.argmax(1))) / len(real)
         self._patience = patience
         self._counts = dict.fromkeys(STEP_SYMPTOMS, 0)
         self._step = 0
@@ -99,19 +99,19 @@ class CollapseDetector:
     def check_samples(self, metrics: Mapping[str, float]) -> None:
         """Takes the judge's metrics of samples, see `samples.sample_metrics`.
 
-        Classes come late, so that four times the patience must be over. Where the judge hears one class
+        Classes come late, so that four times the patience must be over. Where one class is predicted
         in nearly all real clips, too, that says nothing.
 
         Raises:
-          TrainingError: if the judge hears one class in all samples, or the same in each.
+          TrainingError: if all samples are of one class, or the posterior is the same for each.
         """
-        if self._step < 4 * self._patience or self._real_commonest > 0.8:
+        if self._step < 4 * self._patience or self._commonest_real_share > 0.8:
             return
-        share, score = metrics["commonest_word"], metrics["inception_score"]
+        share, score = metrics["commonest_class"], metrics["inception_score"]
         if share > 0.98 or score < 1.02:
             seen = (
-                f"the judge hears one class in {share:.0%} of the samples but in {self._real_commonest:.0%} "
-                f"of the real clips, inception score {score:.2f}"
+                f"{share:.0%} of the samples are of one class, of the real clips "
+                f"{self._commonest_real_share:.0%}; inception score {score:.2f}"
             )
             remedy = "a smaller learning_rate, a larger mel_width, or a label_weight if there are labels"
             raise self._error(seen, remedy)

@@ -227,5 +227,5 @@ def _check_settings(output_dir: Path, run: Run) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     (output_dir / "history.csv").unlink(missing_ok=True)
     with paths.writing(path) as temporary:
-        told = {**dict(sorted(run.settings.items())), "others": dict(run.others)}
-        temporary.write_text(json.dumps(told, indent=2) + "\n")
+        stated = {**dict(sorted(run.settings.items())), "others": dict(run.others)}
+        temporary.write_text(json.dumps(stated, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What a training is told: where and how long it runs, and what it learns. Needs no TensorFlow."""
+"""Settings of the trainings: where and how long one runs, and what it learns. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RunSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings(Settings):
-    """What all trainings are told."""
+    """Settings of all trainings."""
 
     batch_size: int = setting(64, "Clips per batch.", lower=1)
     peak: float = setting(0.0, "Scale each clip to this peak level; 0 leaves it.", lower=0.0, upper=1.0)
@@ -46,7 +46,7 @@ class TrainingSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class ResNetTrainingSettings(TrainingSettings):
-    """What the trainings of inverter and classifier are told."""
+    """Settings of the trainings of inverter and classifier."""
 
     learning_rate: float = setting(1e-3, "Adam's learning rate.", lower=0.0)
     schedule: str = setting(
@@ -58,7 +58,7 @@ class ResNetTrainingSettings(TrainingSettings):
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierTrainingSettings(ResNetTrainingSettings):
-    """What the training of a classifier is told."""
+    """Settings of the training of a classifier."""
 
     schedule: str = setting(
         "cosine", "How the learning rate goes over --epochs.", choices=("constant", "cosine")
@@ -84,7 +84,7 @@ class ClassifierTrainingSettings(ResNetTrainingSettings):
 
 @dataclasses.dataclass(frozen=True)
 class InverterTrainingSettings(ResNetTrainingSettings):
-    """What the training of an inverter is told; the defaults are the paper's (section 4.1)."""
+    """Settings of the training of an inverter; the defaults are the paper's (section 4.1)."""
 
     loss_weights: str = setting(
         "perceptual+latent",
@@ -144,7 +144,7 @@ class InverterTrainingSettings(ResNetTrainingSettings):
 
 @dataclasses.dataclass(frozen=True)
 class WaveGANTrainingSettings(TrainingSettings):
-    """What the training of a WaveGAN is told; None stands for what goes with `loss`."""
+    """Settings of the training of a WaveGAN; None stands for what goes with `loss`."""
 
     batch_size: int = setting(32, "Clips per batch.", lower=1)
     peak: float = setting(0.9, "Scale each clip to this peak level; 0 leaves it.", lower=0.0, upper=1.0)

@@ -47,7 +47,9 @@ def one_step(linear, seed):
     gradient = objective.value_and_gradient(start, targets)[1].numpy()[0]
     assert gradient[0] < 0 < gradient[1]
     solver = Adam(objective)
-    state = solver.update(solver.init(start, targets), targets, solver.options(1, tol=0, goal=0, seed=seed))
+    state = solver.update(
+        solver.init(start, targets), targets, solver.options(1, tol=0, stopval=0, seed=seed)
+    )
     return state.current.numpy()[0], gradient
 
 
@@ -73,7 +75,7 @@ def test_a_start_outside_is_clipped(minimize, linear):
 
 
 def test_ends(minimize, linear):
-    """By running out, by a round of a hundred steps without gain, and by reaching the goal."""
+    """By running out, by a round of a hundred steps without gain, and by reaching stopval."""
     clips = np.random.default_rng(3).normal(size=(1, 40)).astype(np.float32)
     best = np.linalg.lstsq(linear.sounds.T, clips.T, rcond=None)[0].T
     objective = losses.Objective("synthesized", linear)
@@ -82,7 +84,7 @@ def test_ends(minimize, linear):
     still = minimize(Adam(objective), clips, best, max_iterations=1000)
     assert (still.status, still.iterations) == (batch.CONVERGED, 100)
     start = np.full((1, 3), -0.9, np.float32)
-    reached = minimize(Adam(objective), clips, start, max_iterations=1000, tol=0, goal=1.0)
+    reached = minimize(Adam(objective), clips, start, max_iterations=1000, tol=0, stopval=1.0)
     assert (reached.status, reached.iterations) == (batch.CONVERGED, 100)
     assert len(reached.trace[0]) == 1
 
@@ -92,6 +94,6 @@ def test_an_item_with_nan_leaves_the_others_alone(minimize, linear):
     start = zeros(3)
     start[1] = np.nan
     objective = losses.Objective("synthesized", linear)
-    found = minimize(Adam(objective), linear(latents).numpy(), start, max_iterations=300, goal=0)
+    found = minimize(Adam(objective), linear(latents).numpy(), start, max_iterations=300, stopval=0)
     assert list(found.status) == [batch.RAN_OUT, batch.FAILED, batch.RAN_OUT]
     np.testing.assert_allclose(found.latents[[0, 2]], latents[[0, 2]], atol=0.02)

@@ -12,7 +12,7 @@ from tf_inversion.inversion.solvers.scipy_lbfgs import SciPyLBFGS
 def test_follows_a_curved_valley_to_its_end(minimize, rosenbrock):
     objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [0, 0], [1.5, -1]], np.float32)
-    found = minimize(LBFGS(objective), np.zeros_like(start), start, max_iterations=200, goal=1e-10)
+    found = minimize(LBFGS(objective), np.zeros_like(start), start, max_iterations=200, stopval=1e-10)
     np.testing.assert_allclose(found.latents, 1, atol=1e-3)
     assert (found.status == batch.CONVERGED).all()
     assert (found.objective <= 1e-10).all()
@@ -33,7 +33,7 @@ def test_finds_the_least_squares_of_noisy_clips(minimize, linear):
 def test_gets_as_low_as_scipy_in_as_many_iterations(minimize, rosenbrock):
     objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.random.default_rng(2).uniform(-1, 1, (8, 2)).astype(np.float32)
-    options = {"max_iterations": 500, "goal": 1e-6}
+    options = {"max_iterations": 500, "stopval": 1e-6}
     ours, theirs = (
         minimize(solver(objective), np.zeros_like(start), start, **options) for solver in (LBFGS, SciPyLBFGS)
     )
@@ -54,7 +54,7 @@ def test_no_step_goes_up(minimize, curved, curved_clips):
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_an_item_does_not_depend_on_its_company(minimize, curved, curved_clips, batch_size):
     objective = losses.Objective("synthesized", curved)
-    start, options = np.zeros((6, 4), np.float32), {"max_iterations": 100, "goal": 1e-9}
+    start, options = np.zeros((6, 4), np.float32), {"max_iterations": 100, "stopval": 1e-9}
     together = minimize(LBFGS(objective), curved_clips[1], start, **options)
     apart = minimize(LBFGS(objective), curved_clips[1], start, **options, batch_size=batch_size)
     np.testing.assert_allclose(apart.latents, together.latents, atol=1e-3)
@@ -85,7 +85,7 @@ def test_tolerance_ends_the_search(minimize, rosenbrock):
 def test_a_step_to_where_the_generator_is_not_a_number_is_shortened(minimize, cliff):
     objective = losses.Objective({"waveform_mse": 1}, cliff)
     clip, start = np.array([[0.2]], np.float32), np.array([[0.3]], np.float32)  # the first step is of 0.5
-    found = minimize(LBFGS(objective), clip, start, max_iterations=50, goal=1e-10)
+    found = minimize(LBFGS(objective), clip, start, max_iterations=50, stopval=1e-10)
     np.testing.assert_allclose(found.latents, 0.2, atol=1e-4)
 
 
@@ -102,6 +102,6 @@ def test_an_item_with_nan_leaves_the_others_alone(minimize, linear):
     latents = np.random.default_rng(4).uniform(-1, 1, (3, 3)).astype(np.float32)
     start = np.zeros_like(latents)
     start[1] = np.nan
-    found = minimize(LBFGS(objective), linear(latents).numpy(), start, max_iterations=50, goal=1e-9)
+    found = minimize(LBFGS(objective), linear(latents).numpy(), start, max_iterations=50, stopval=1e-9)
     assert list(found.status) == [batch.CONVERGED, batch.FAILED, batch.CONVERGED]
     np.testing.assert_allclose(found.latents[[0, 2]], latents[[0, 2]], atol=1e-3)

@@ -10,7 +10,7 @@ from tf_inversion.inversion.solvers.scipy_lbfgs import SciPyLBFGS
 def test_follows_a_curved_valley_to_its_end(minimize, rosenbrock):
     objective = losses.Objective({"waveform_mse": 1}, rosenbrock)
     start = np.array([[-1.2, 1], [0, 0]], np.float32)
-    found = minimize(SciPyLBFGS(objective), np.zeros_like(start), start, max_iterations=200, goal=1e-10)
+    found = minimize(SciPyLBFGS(objective), np.zeros_like(start), start, max_iterations=200, stopval=1e-10)
     np.testing.assert_allclose(found.latents, 1, atol=1e-3)
     assert found.latents.dtype == found.objective.dtype == np.float32
     assert (found.status == batch.CONVERGED).all()

@@ -26,7 +26,7 @@ def search(minimize, objective):
 
 
 def test_follows_a_curved_valley_to_its_end(search):
-    found = search([[-1.2, 1], [0, 0], [1.5, -1]], max_iterations=200, goal=1e-10, batch_size=2)
+    found = search([[-1.2, 1], [0, 0], [1.5, -1]], max_iterations=200, stopval=1e-10, batch_size=2)
     np.testing.assert_allclose(found.latents, 1, atol=1e-3)
     assert (found.status == batch.CONVERGED).all()
     assert (found.iterations < 80).all()
@@ -48,7 +48,7 @@ def test_the_history_goes_on_between_rounds(objective):
     init, update = solver.compiled
     state = init(start, targets)
     while state.status == batch.RUNNING and state.iterations < 60:
-        options = solver.options(state.iterations[0] + 3, tol=0.0, goal=1e-9)
+        options = solver.options(state.iterations[0] + 3, tol=0.0, stopval=1e-9)
         state = update(state, targets, options)
         state = state._replace(status=tf.where(state.status == batch.RAN_OUT, batch.RUNNING, state.status))
     assert state.status == batch.CONVERGED
@@ -62,7 +62,7 @@ def test_an_item_whose_search_failed_is_restarted(objective):
     state = init(start, targets)
     # A history of which the curvature is negative leads the second item uphill.
     uphill = state._replace(changes=state.changes * [[[1.0]], [[-1.0]]])
-    options = solver.options(tf.constant(200), tol=0.0, goal=1e-9)
+    options = solver.options(tf.constant(200), tol=0.0, stopval=1e-9)
     failed = update(uphill, targets, options)
     assert failed.resets.numpy().tolist() == [0, 1]
     assert failed.status[1] == batch.RUNNING
@@ -74,14 +74,14 @@ def test_an_item_whose_search_failed_is_restarted(objective):
 
 
 def test_a_search_that_finds_no_way_down_has_failed(search):
-    """At the answer the gradient is 0, and no goal says that less can't be had."""
-    found = search([[1, 1]], max_iterations=50, goal=-1)
+    """At the answer the gradient is 0, and no stopval says that less can't be had."""
+    found = search([[1, 1]], max_iterations=50, stopval=-1)
     assert found.status == batch.FAILED
     assert len(found.trace[0]) == 4  # it was tried again three times
     np.testing.assert_array_equal(found.latents, [[1, 1]])
 
 
 def test_an_item_with_nan_leaves_the_others_alone(search):
-    found = search([[-1.2, 1], [np.nan, 0], [0, 0]], max_iterations=200, goal=1e-10)
+    found = search([[-1.2, 1], [np.nan, 0], [0, 0]], max_iterations=200, stopval=1e-10)
     assert list(found.status) == [batch.CONVERGED, batch.FAILED, batch.CONVERGED]
     np.testing.assert_allclose(found.latents[[0, 2]], 1, atol=1e-3)

@@ -43,7 +43,7 @@ class Adam(Solver):
             state = self._step(state, targets, options.seed)
         status = tf.where(state.iterations >= options.maxiter, batch.RAN_OUT, state.status)
         stalled = (before - state.value <= options.tol * before) & (iterations == _ROUND_LENGTH)
-        converged = (state.value <= options.goal) | stalled
+        converged = (state.value <= options.stopval) | stalled
         return state._replace(status=tf.where(converged, batch.CONVERGED, status))
 
     def _step(self, state: State, targets, seed) -> State:

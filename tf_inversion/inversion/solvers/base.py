@@ -40,17 +40,17 @@ class Solver(abc.ABC):
 
     Attributes:
       tol: default tolerance, whose meaning the subclass's docstring says.
-      goal_db: an item has converged whose error, over the clip's energy, is down to this. Where the
+      stop_db: an item has converged whose error, over the clip's energy, is down to this. Where the
         objective is not of the waveform, nothing is known of that error.
       solved_db: an item whose error is down to this needs no other start.
       solved_outside_db: the same where its latents are out of the prior's range.
       least_squares: whether it takes sums of squares only, which it solves in few iterations: then an item
-        that came near its goal and ran out of them gets another start.
+        that came near it and ran out of them gets another start.
       max_batch_size: so many items at the most are in memory at once.
     """
 
     tol = 1e-6
-    goal_db = -80.0
+    stop_db = -80.0
     solved_db = -40.0
     solved_outside_db = -40.0
     least_squares = False
@@ -80,8 +80,10 @@ class Solver(abc.ABC):
         with np.errstate(divide="ignore"):
             return 10 * np.log10(value / np.float32(weight))
 
-    def options(self, maxiter: int, tol: float | None = None, goal: float | None = None, **others) -> Options:
-        """Returns options for `batch.run`, with the solver's own tolerance and goal where none is given."""
-        if goal is None:
-            goal = self.objective.weights.get("waveform", 0.0) * 10 ** (self.goal_db / 10)
-        return Options(maxiter, float(self.tol if tol is None else tol), float(goal), **others)
+    def options(
+        self, maxiter: int, tol: float | None = None, stopval: float | None = None, **others
+    ) -> Options:
+        """Returns options for `batch.run`, with the solver's own tol and stopval where none is given."""
+        if stopval is None:
+            stopval = self.objective.weights.get("waveform", 0.0) * 10 ** (self.stop_db / 10)
+        return Options(maxiter, float(self.tol if tol is None else tol), float(stopval), **others)

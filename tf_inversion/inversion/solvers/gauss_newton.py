@@ -71,7 +71,7 @@ class GaussNewton(Solver):
     """
 
     tol = 0.05
-    goal_db = -120.0
+    stop_db = -120.0
     solved_db = -60.0
     solved_outside_db = -100.0  # only that tells that latents which the prior never draws are right
     least_squares = True
@@ -108,7 +108,7 @@ class GaussNewton(Solver):
         iterations = state.iterations + self.steps
         status = tf.where(iterations >= options.maxiter, batch.RAN_OUT, state.status)
         stalled = state.value - value <= options.tol * state.value
-        converged = (value <= options.goal) | (stalled & (damping <= weakest))
+        converged = (value <= options.stopval) | (stalled & (damping <= weakest))
         return State(
             z=z,
             stalled=state.stalled | stalled,

@@ -115,7 +115,7 @@ class LBFGS(Solver):
         status = tf.where(running & (iterations >= options.maxiter), batch.RAN_OUT, state.status)
         status = tf.where(stuck & fresh, batch.FAILED, status)
         status = tf.where(
-            running & ((value <= options.goal) | (stalls >= _PATIENCE)), batch.CONVERGED, status
+            running & ((value <= options.stopval) | (stalls >= _PATIENCE)), batch.CONVERGED, status
         )
         return State(
             z=tf.where(taken[:, None], z, state.z),

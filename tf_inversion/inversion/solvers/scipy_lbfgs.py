@@ -31,14 +31,14 @@ class SciPyLBFGS(Solver):
         return State(z, tf.zeros([1]), none, none, none)
 
     def update(self, state: State, targets, options) -> State:
-        maxiter, tol, goal = int(options.maxiter), float(options.tol), float(options.goal)
+        maxiter, tol, stopval = int(options.maxiter), float(options.tol), float(options.stopval)
 
         def function(z):
             value, gradient = self._value_and_gradient(tf.constant(z[None], tf.float32), targets)
             return float(value[0]), gradient.numpy()[0].astype(np.float64)
 
         def stop(intermediate_result):
-            if intermediate_result.fun <= goal:
+            if intermediate_result.fun <= stopval:
                 raise StopIteration
 
         limits = {"maxiter": maxiter, "maxfun": 20 * maxiter, "ftol": tol, "gtol": tol}
@@ -46,7 +46,7 @@ class SciPyLBFGS(Solver):
             function, state.z[0].numpy(), jac=True, method="L-BFGS-B", callback=stop, options=limits
         )
         status = {0: batch.CONVERGED, 1: batch.RAN_OUT}.get(found.status, batch.FAILED)
-        if found.fun <= goal:
+        if found.fun <= stopval:
             status = batch.CONVERGED
         z, value = (tf.constant([x], tf.float32) for x in (found.x, found.fun))
         return State(z, value, *(tf.constant([x]) for x in (found.nit, found.nfev, status)))

@@ -81,7 +81,7 @@ class TFPLBFGS(Solver):
         iterations = state.iterations + found.num_iterations - _HISTORY
         status = tf.where(iterations >= options.maxiter, batch.RAN_OUT, state.status)
         status = tf.where(resets > _MAX_RESETS, batch.FAILED, status)
-        done = found.converged | (value <= options.goal)
+        done = found.converged | (value <= options.stopval)
         return State(
             z=tf.where(sound[:, None], found.position, state.z),
             value=value,
