@@ -15,14 +15,22 @@ def objective(rosenbrock):
 
 
 @pytest.fixture(scope="module")
-def search(minimize, objective):
-    solver = TFPLBFGS(objective)
+def solver(objective):
+    """One for all tests, so that it compiles once for two items and once for one."""
+    return TFPLBFGS(objective)
 
+
+@pytest.fixture(scope="module")
+def search(minimize, solver):
     def run(start, max_iterations, **options):
         start = np.array(start, np.float32)
         return minimize(solver, np.zeros_like(start), start, max_iterations, **options)
 
     return run
+
+
+def tensors(options):
+    return batch.Options(*map(tf.constant, options))
 
 
 def test_follows_a_curved_valley_to_its_end(search):
@@ -40,29 +48,27 @@ def test_iterations_run_out(search):
     np.testing.assert_array_equal(found.latents[1], [1, 1])
 
 
-def test_the_history_goes_on_between_rounds(objective):
+def test_the_history_goes_on_between_rounds(objective, solver):
     """Rounds of three iterations; without history these were steps down the slope, and got nowhere near."""
     start = tf.constant([[-1.2, 1.0]])
     targets = objective.targets(tf.zeros([1, 2]), start)
-    solver = TFPLBFGS(objective)
     init, update = solver.compiled
     state = init(start, targets)
     while state.status == batch.RUNNING and state.iterations < 60:
-        options = solver.options(state.iterations[0] + 3, tol=0.0, stopval=1e-9)
+        options = tensors(solver.options(int(state.iterations[0]) + 3, tol=0.0, stopval=1e-9))
         state = update(state, targets, options)
         state = state._replace(status=tf.where(state.status == batch.RAN_OUT, batch.RUNNING, state.status))
     assert state.status == batch.CONVERGED
 
 
-def test_an_item_whose_search_failed_is_restarted(objective):
+def test_an_item_whose_search_failed_is_restarted(objective, solver):
     start = tf.constant([[-0.5, 0.5], [0.5, -0.5]])
     targets = objective.targets(tf.zeros([2, 2]), start)
-    solver = TFPLBFGS(objective)
     init, update = solver.compiled
     state = init(start, targets)
     # A history of which the curvature is negative leads the second item uphill.
     uphill = state._replace(changes=state.changes * [[[1.0]], [[-1.0]]])
-    options = solver.options(tf.constant(200), tol=0.0, stopval=1e-9)
+    options = tensors(solver.options(200, tol=0.0, stopval=1e-9))
     failed = update(uphill, targets, options)
     assert failed.resets.numpy().tolist() == [0, 1]
     assert failed.status[1] == batch.RUNNING
