@@ -66,6 +66,18 @@ def average_spectra(clips: Mapping[str, np.ndarray], sample_rate: int) -> Figure
     return figure
 
 
+def cumulative(values: Mapping[str, np.ndarray], label: str) -> Figure:
+    """Draws the cumulative distribution of each set of values [n] over the same axes."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, numbers in values.items():
+        axes.ecdf(numbers, label=name)
+    axes.set(xlabel=label, ylabel="share of the clips")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
 def reconstructions(
     versions: Mapping[str, np.ndarray],
     sample_rate: int,
