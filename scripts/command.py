@@ -43,6 +43,8 @@ def runner(
         try:
             if argv is None:
                 process.take_over(name)
+                if not _HELP & set(arguments):
+                    process.check_temporary_folder()
             code = _run(main, doc, flag_values, program, arguments)
             sys.stdout.flush()
             return code
@@ -56,6 +58,10 @@ def runner(
             complaint, code = ": ".join(str(word) for word in words if word), 1
         except errors.TFInversionError as error:
             complaint, code = str(error), 1
+        except Exception as error:
+            if not (complaint := process.lack_of_room(error)):
+                raise
+            code = 1
         except KeyboardInterrupt as error:
             complaint, code = str(error) or "interrupted", getattr(error, "exit_code", 130)
         # Only here is the traceback gone, and with it the progress bars of its frames.

@@ -73,13 +73,14 @@ def main(arguments: list[str]) -> None:
     )
     lines = "".join(f"- {name}: {value}\n" for name, value in provenance.items())
     markdown = f"{comparison.to_markdown(rows)}\n## How it was made\n\n{lines}"
-    for model in exportables:
-        for name, contents in files[model.name].items():
-            tflite.write(folder, model, name, contents, source=models.sources[model.name])
-    with paths.writing(folder / "table.json") as unfinished:
-        unfinished.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n")
-    with paths.writing(folder / "table.md") as unfinished:
-        unfinished.write_text(markdown, encoding="utf-8")
+    with paths.together():
+        for model in exportables:
+            for name, contents in files[model.name].items():
+                tflite.write(folder, model, name, contents, source=models.sources[model.name])
+        with paths.writing(folder / "table.json") as unfinished:
+            unfinished.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n")
+        with paths.writing(folder / "table.md") as unfinished:
+            unfinished.write_text(markdown, encoding="utf-8")
     print(f"{markdown}\nwritten: {folder}: the models with their metadata, table.md, table.json")
 
 

@@ -77,13 +77,14 @@ def main(arguments: list[str]) -> int:
     lines, latents = [["clip", "predicted", "probability"]], np.stack([*edits.values()])
     progress = common_flags.progress(FLAGS, "synthesizing")
     made = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
-    for name, audio in zip(edits, made):
-        write_audio(folder / f"{name}.wav", audio, generator.sample_rate)
-        (probabilities,) = judge_probabilities(models.judge, audio[None])
-        label = probabilities.argmax()
-        lines.append([name, models.judge.label_names[label], f"{probabilities[label]:.2f}"])
-    remove_earlier(folder / "latents.npz", folder, [*edits, *clips, *ends])
-    save_latents(folder / "latents.npz", latents, [*edits])
+    with paths.together():
+        for name, audio in zip(edits, made):
+            write_audio(folder / f"{name}.wav", audio, generator.sample_rate)
+            (probabilities,) = judge_probabilities(models.judge, audio[None])
+            label = probabilities.argmax()
+            lines.append([name, models.judge.label_names[label], f"{probabilities[label]:.2f}"])
+        remove_earlier(folder / "latents.npz", folder, [*edits, *clips, *ends])
+        save_latents(folder / "latents.npz", latents, [*edits])
     print(layout(lines))
     print(f"{folder}: {len(edits)} clips and latents.npz")
     return 1 if unreadable else 0

@@ -81,14 +81,15 @@ def main(arguments: list[str]) -> None:
         results["recovery"] = rows = recovery.compare(errors_of)
         table += f"\n\n{recovery.markdown(rows)}"
         drawn["recovery.png"] = figures.cumulative(errors_of, "mel L1 between a clip and its recovery")
-    with paths.writing(folder / "samples.json") as unfinished:
-        unfinished.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
-    with paths.writing(folder / "samples.md") as unfinished:
-        unfinished.write_text(table + "\n", encoding="utf-8")
     drawn["samples.png"] = figures.spectrogram_grid(made.audio[:_SHOWN], rate, "synthesized clips, log-mel")
     drawn["spectra.png"] = figures.average_spectra(clips, rate)
-    for name, figure in drawn.items():
-        figures.save(figure, folder / name)
+    with paths.together():
+        with paths.writing(folder / "samples.json") as unfinished:
+            unfinished.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
+        with paths.writing(folder / "samples.md") as unfinished:
+            unfinished.write_text(table + "\n", encoding="utf-8")
+        for name, figure in drawn.items():
+            figures.save(figure, folder / name)
     print(f"{table}\nwritten: {folder}: samples.md, samples.json, {', '.join(sorted(drawn))}")
 
 

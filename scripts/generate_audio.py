@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> None:
     command.refuse_arguments(arguments)
     folder = common_flags.output_dir(FLAGS)
 
+    from tf_inversion import paths
     from tf_inversion.audio.files import write_audio
     from tf_inversion.latents import remove_earlier, save_latents, synthesize
 
@@ -36,10 +37,11 @@ def main(arguments: list[str]) -> None:
     names = [f"synthesized_{index:05d}" for index in range(FLAGS.num)]
     progress = common_flags.progress(FLAGS, "generating")
     clips = synthesize(generator, latents, batch_size=FLAGS.batch_size, progress=progress)
-    for name, clip in zip(names, clips):
-        write_audio(folder / f"{name}.wav", clip, generator.sample_rate, FLAGS.subtype)
-    remove_earlier(folder / "latents.npz", folder, names)
-    save_latents(folder / "latents.npz", latents, names)
+    with paths.together():
+        for name, clip in zip(names, clips):
+            write_audio(folder / f"{name}.wav", clip, generator.sample_rate, FLAGS.subtype)
+        remove_earlier(folder / "latents.npz", folder, names)
+        save_latents(folder / "latents.npz", latents, names)
     print(f"{FLAGS.num} clips: {folder / names[0]}.wav, ...")
     print(f"latents: {folder / 'latents.npz'}")
 

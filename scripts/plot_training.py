@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tf_inversion import errors
+from tf_inversion import errors, paths
 from tf_inversion.scripts import command, common_flags
 from tf_inversion.training.history import read_history
 
@@ -37,8 +37,9 @@ def main(arguments: list[str]) -> None:
 
     columns = {name: np.array([row[name] for row in history]) for name in history[0]}
     figure = figures.training_curves(columns, f"{run_folder}: {len(history)} epochs")
-    for suffix in ("png", "svg"):
-        figures.save(figure, folder / f"training.{suffix}")
+    with paths.together():
+        for suffix in ("png", "svg"):
+            figures.save(figure, folder / f"training.{suffix}")
     print(f"written: {folder / 'training.png'}, {folder / 'training.svg'}")
 
 

@@ -20,6 +20,7 @@ from tf_inversion import paths
 _ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 _PATIENCE = 1.2  # seconds for the main thread to end the command after a signal
 _DONE = b"\0\n"  # tells the attendant that the command came to its own end
+_ROOM = 2**20  # bytes of temporary files; with less, TensorFlow takes functions for what they are not
 _LINES = 40  # of native output that are kept
 _signals: list[int] = []  # that came
 _last_line = threading.Event()  # has been written
@@ -53,6 +54,27 @@ def take_over(name: str) -> None:
     held = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
     attendant = _start_attendant(folder, held)
     _handle_signals(name, attendant)
+
+
+def check_temporary_folder() -> None:
+    """Raises an OSError if temporary files can't be written, in which TensorFlow keeps code that it makes."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(bytes(_ROOM))
+    except OSError as error:
+        words = f"{error.strerror}; name a folder for temporary files by TMPDIR"
+        raise OSError(error.errno, words, tempfile.tempdir) from error
+
+
+def lack_of_room(error: Exception) -> str | None:
+    """Returns the words for an error whose cause is a full disk, whatever else it says."""
+    if full := paths.disk_full(error):
+        return f"{full.strerror}; make room"
+    try:
+        check_temporary_folder()
+    except OSError as lacking:
+        return f"{lacking.filename}: {lacking.strerror}"
+    return None
 
 
 def complain(name: str, words: str) -> None:

@@ -73,8 +73,8 @@ def main(arguments: list[str]) -> None:
     table = probe_training.to_markdown(rows)
     provenance = common_flags.provenance(models, seed=FLAGS.seed)
     lines = "".join(f"- {name}: {value}\n" for name, value in provenance.items())
-    probe.save_probes(folder / "latent_probe.npz", probes)
-    with paths.writing(folder / "latent_probe.md") as unfinished:
+    with paths.together(), paths.writing(folder / "latent_probe.md") as unfinished:
+        probe.save_probes(folder / "latent_probe.npz", probes)
         unfinished.write_text(
             f"# Probes of latent vectors\n\n{table}\n\n## How they were made\n\n{lines}", encoding="utf-8"
         )

@@ -60,7 +60,7 @@ def remove_earlier(path: str | os.PathLike, folder: str | os.PathLike, kept: Col
     except errors.InvalidArgumentError:
         return
     for name in set(names).difference(kept):
-        (Path(folder) / f"{Path(name).name}.wav").unlink(missing_ok=True)
+        paths.remove(Path(folder) / f"{Path(name).name}.wav")
 
 
 def load_latents(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:

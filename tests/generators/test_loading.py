@@ -63,6 +63,19 @@ def test_folders_with_the_characters_of_patterns(flat_folder, tmp_path, monkeypa
         np.testing.assert_array_equal(load_generator(folder)(Z), expected)
 
 
+@pytest.mark.parametrize("name", ["m[7]-7000", "what?", "st*r-5", "{a}", "back\\slash", "[!a]"])
+@pytest.mark.parametrize("original_graph", [False, True], ids=["port", "original_graph"])
+def test_checkpoints_with_the_characters_of_patterns(flat_folder, monkeypatch, name, original_graph):
+    expected = load_generator(flat_folder)(Z)
+    for file in flat_folder.glob("model.ckpt.*"):
+        file.rename(flat_folder / file.name.replace("model.ckpt", name))
+    (flat_folder / "infer.meta").rename(flat_folder / f"{name}.meta")
+    monkeypatch.chdir(flat_folder)
+    for path in (name, f"{name}.index", flat_folder, flat_folder / name):
+        generator = load_generator(path, original_graph=original_graph)
+        np.testing.assert_allclose(generator(Z), expected, atol=1e-5)
+
+
 def test_other_formats_in_such_folders(flat_folder, tmp_path):
     generator = load_generator(flat_folder)
     generator.to_model().export(tmp_path / "w[1]" / "saved*", verbose=False)

@@ -4,12 +4,14 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import curved
 import numpy as np
 import pytest
 import soundfile
@@ -73,7 +75,11 @@ def test_a_judge_of_other_clips(command, tones, tmp_path):
 SHORT = ["--batch_size=4", "--epochs=2", "--checkpoint_minutes=0", "--quiet"]
 KINDS = {
     "classifier": (["--architecture=mel_cnn", "--width=2"], "classifier_last.keras", load_classifier),
-    "inverter": (["--width=2", "--peak=0.9"], "inverter_last.keras", load_inverter),
+    "inverter": (
+        ["--width=2", "--peak=0.9", "--generator=curved:Curved", "--loss_weights=latent+log_mel"],
+        "inverter_last.keras",
+        load_inverter,
+    ),
     "wavegan": (["--width=1", "--mel_width=1", "--kernel_len=5"], "generator_last", load_generator),
 }
 
@@ -92,7 +98,9 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_weights(command, tones, tin
     arguments.append(f"--steps_per_epoch={4 * kills}")
     name, run = f"train_{kind}", f"runs/{kind}"
     whole, torn = tmp_path / "whole", tmp_path / "torn"
-    whole.mkdir(), torn.mkdir()
+    for folder in (whole, torn):
+        folder.mkdir()
+        shutil.copy(curved.__file__, folder)
     trained = command(name, *arguments, cwd=whole)
     assert trained.returncode == 0, trained.stderr
     program, rng = [Path(sys.executable).parent / name, *arguments], random.Random()

@@ -209,10 +209,8 @@ def _fetch(dataset: PublicDataset, output_dir: Path, progress: downloads.Progres
         raise errors.DatasetError(f"{error}; or give the archive as --archive=FILE") from error
     try:
         _unpack(dataset, part, output_dir, progress, refuse)
-    except errors.DatasetError:
+    finally:
         part.unlink()
-        raise
-    part.unlink()
 
 
 def _unpack(

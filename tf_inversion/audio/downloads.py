@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tf_inversion import errors
+from tf_inversion import errors, paths
 
 Progress = Callable[..., Iterable]  # tqdm, or anything that is called like it
 
@@ -44,6 +44,7 @@ def download(url: str, path: Path, progress: Progress = no_progress) -> None:
     Raises:
       DatasetError: if the server can't be reached, has no such file, or breaks
         off; what has come by then stays, for the next attempt.
+      OSError: if there is no room for it; then nothing stays.
     """
     present = path.stat().st_size if path.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={present}-"} if present else {})
@@ -53,8 +54,7 @@ def download(url: str, path: Path, progress: Progress = no_progress) -> None:
                 present = 0  # the server starts from the beginning
             length = response.headers["Content-Length"]
             total = present + int(length) if length else None
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "ab" if present else "wb") as file:
+            with paths.making(path.parent), open(path, "ab" if present else "wb") as file:
                 chunks = iter(lambda: response.read(_MEGABYTE), b"")
                 for chunk in progress(
                     chunks,
@@ -69,6 +69,9 @@ def download(url: str, path: Path, progress: Progress = no_progress) -> None:
             return  # all of it is there
         raise errors.DatasetError(f"{url}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
+        if full := paths.disk_full(error):
+            path.unlink(missing_ok=True)  # so that the disk is not left full
+            raise OSError(full.errno, full.strerror, str(path)) from error
         reason = getattr(error, "reason", error)
         raise errors.DatasetError(
             f"{url}: no connection ({reason}); try again, it goes on from there"

@@ -225,12 +225,14 @@ def write_audio(
     if not soundfile.check_format("WAV", subtype):
         raise errors.InvalidArgumentError(f"subtype: {subtype!r} is none of WAV; use FLOAT or PCM_16")
     samples = np.asarray(samples, np.float32).T  # files have channels last
+    contents = io.BytesIO()
+    if subtype == "FLOAT":
+        # libsndfile would stamp the time of writing into a float file (its PEAK chunk).
+        scipy.io.wavfile.write(contents, sample_rate, samples)
+    else:
+        soundfile.write(contents, samples, sample_rate, subtype=subtype, format="WAV")
     with paths.writing(path) as unfinished:
-        if subtype == "FLOAT":
-            # libsndfile would stamp the time of writing into a float file (its PEAK chunk).
-            scipy.io.wavfile.write(unfinished, sample_rate, samples)
-        else:
-            soundfile.write(unfinished, samples, sample_rate, subtype=subtype, format="WAV")
+        unfinished.write_bytes(contents.getvalue())
 
 
 def resample(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:

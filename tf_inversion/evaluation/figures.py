@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import librosa.display
 import numpy as np
@@ -225,7 +226,10 @@ def training_curves(history: Mapping[str, np.ndarray], title: str) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike) -> None:
-    """Writes a figure in the format that the path's suffix names."""
+def save(figure: Figure, path: str | os.PathLike) -> bytes:
+    """Writes a figure in the format that the path's suffix names; returns the file's contents."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=100, format=Path(path).suffix[1:])
     with paths.writing(path) as unfinished:
-        figure.savefig(unfinished, dpi=100)
+        unfinished.write_bytes(drawn.getvalue())
+    return drawn.getvalue()

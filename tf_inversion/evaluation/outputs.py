@@ -15,6 +15,7 @@ from tf_inversion.evaluation.tables import TRACE, trace_rows, write_csv
 from tf_inversion.latents import remove_earlier, save_latents
 
 
+@paths.together()
 def write_inversion(
     folder: Path,
     evaluation: Evaluation,
@@ -48,12 +49,13 @@ def write_inversion(
     if trace:
         write_csv(folder / "trace.csv", trace_rows(names, result), TRACE)
     else:
-        (folder / "trace.csv").unlink(missing_ok=True)
+        paths.remove(folder / "trace.csv")
     sections = [Section(f"Clips: {len(names)}", evaluation, len(names))] if report else []
     pages = write_report(folder, sections, provenance, progress)
     return ["reconstructions/", "latents.npz", "metrics.csv", *(page.name for page in pages[:1])]
 
 
+@paths.together()
 def write_evaluation(
     folder: Path,
     runs: Mapping[int, Mapping[str, results.Summary]],
@@ -79,17 +81,17 @@ def write_evaluation(
     label_names = next(iter(shown.values())).label_names
     shown = {kind: evaluation for kind, evaluation in shown.items() if evaluation.results}
     drawn = {kind: results.draw(kind, evaluation) for kind, evaluation in shown.items()}
-    sections = []
-    for kind, name in itertools.product(results.TITLES, results.CAPTIONS):
-        for path in (_figure(folder, kind, name, suffix) for suffix in ("png", "svg")):
-            if name in drawn.get(kind, ()):
-                figures.save(drawn[kind][name], path)
-            else:
-                path.unlink(missing_ok=True)
+    sections, files = [], {}
+    for kind, name, suffix in itertools.product(results.TITLES, results.CAPTIONS, ("png", "svg")):
+        path = folder / f"figures/{kind}_{name}.{suffix}"
+        if name in drawn.get(kind, ()):
+            files[kind, name, suffix] = figures.save(drawn[kind][name], path)
+        else:
+            paths.remove(path)
     for kind, evaluation in shown.items():
         total = len(evaluation.clips.audio)
         texts = {
-            results.CAPTIONS[name]: _figure(folder, kind, name, "svg").read_text(encoding="utf-8")
+            results.CAPTIONS[name]: files[kind, name, "svg"].decode()
             for name in drawn[kind]
             if name != "reconstructions"  # the report has those of every clip
         }
@@ -103,7 +105,3 @@ def write_evaluation(
         with paths.writing(folder / name) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
     return markdown, [*(folder / name for name in texts), *pages[:1]]
-
-
-def _figure(folder: Path, kind: str, name: str, suffix: str) -> Path:
-    return folder / f"figures/{kind}_{name}.{suffix}"

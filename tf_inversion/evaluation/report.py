@@ -99,7 +99,7 @@ def write_report(
             unfinished.write_text(html, encoding="utf-8", errors="replace")
     stale = len(clips) + CLIPS_PER_PAGE - 1
     while (page := Path(folder, _page_name(stale))).exists():
-        page.unlink()
+        paths.remove(page)
         stale += CLIPS_PER_PAGE
     return [Path(folder, _page_name(start)) for start in starts]
 

@@ -49,6 +49,7 @@ def convert(
     Raises:
       InvalidArgumentError: if the model does not come in one of these formats, or int8 lacks its inputs.
       ModelFileError: if it needs operations that TensorFlow Lite has not built in.
+      OSError: if there is no room for temporary files.
     """
     formats = list(formats)
     for name in formats:
@@ -63,6 +64,8 @@ def convert(
             _save(exportable, folder)
             return {name: _convert(exportable, folder, name, calibration) for name in progress(formats)}
     except Exception as error:  # of the converter, of TensorFlow, of a foreign model's own
+        if full := paths.disk_full(error):
+            raise OSError(full.errno, full.strerror, tempfile.gettempdir()) from error
         raise errors.ModelFileError(
             f"{exportable.name}: can't be converted to TensorFlow Lite's built-in operations "
             f"({_reason(error)})"

@@ -171,8 +171,8 @@ def _open(prefix: Path) -> Iterator[tf.train.CheckpointReader]:
 @contextlib.contextmanager
 def _reader(prefix: Path) -> Iterator[tf.train.CheckpointReader]:
     bundle.check_index(prefix)
-    with paths.without_wildcards(prefix.parent) as folder:
-        yield tf.train.load_checkpoint(os.fspath(folder / prefix.name))
+    with paths.without_wildcards(prefix) as path:
+        yield tf.train.load_checkpoint(os.fspath(path))
 
 
 def _way_out(prefix: Path) -> str:

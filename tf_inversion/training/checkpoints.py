@@ -57,15 +57,15 @@ class Checkpoints:
         Raises:
           TrainingError: if it can't be written, of which nothing remains.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         before = numbers(self._folder)
         number = before[-1] + 1 if before else 1
-        try:
-            with one_line(self._folder):
-                self._state.write(str(self._folder / f"ckpt-{number}"))
-        except BaseException:
-            self._delete(number)
-            raise
+        with paths.making(self._folder):
+            try:
+                with one_line(self._folder):
+                    self._state.write(str(self._folder / f"ckpt-{number}"))
+            except BaseException:
+                self._delete(number)
+                raise
         for number in before[: 1 - _KEPT]:
             self._delete(number)
 
@@ -78,8 +78,8 @@ class Checkpoints:
         found = numbers(self._folder)
         for number in reversed(found):
             try:
-                with paths.without_wildcards(self._folder) as folder:
-                    self._state.read(str(folder / f"ckpt-{number}")).assert_consumed()
+                with paths.without_wildcards(self._folder / f"ckpt-{number}") as prefix:
+                    self._state.read(str(prefix)).assert_consumed()
                 return True
             except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
                 older = [n for n in found if n < number]

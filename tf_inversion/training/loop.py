@@ -86,7 +86,6 @@ def fit(run: Run, training: Training) -> Metrics:
       AudioFileError: if a clip has vanished or changed since it was checked.
     """
     output_dir, model = Path(run.output_dir), training.model
-    output_dir.mkdir(parents=True, exist_ok=True)
     _check_settings(output_dir, run)
     logs = output_dir / "logs"
     step = tf.Variable(0, dtype=tf.int64)
