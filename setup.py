@@ -83,7 +83,7 @@ setuptools.setup(
     extras_require={
         "cluster": CLUSTER,  # SLURM, and Dask's dashboard
         "demo": [GRADIO],
-        "docs": ["mkdocs-material", "mkdocstrings[python]"],
+        "docs": ["mkdocs-jupyter", "mkdocs-material", "mkdocstrings[python]"],
         "gpu": ["tensorflow[and-cuda]"],
         # Decodes inside tf.data, on Python 3.11 and 3.12. Without it soundfile does.
         "io": [
