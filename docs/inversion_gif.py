@@ -25,7 +25,7 @@ def main() -> None:
     audio = []
     for iterations in ITERATIONS:  # the same search each time, longer and longer
         search = {"refine": "lbfgs", "max_iterations": iterations} if iterations else {"refine": "none"}
-        result = invert(clips, models, init="screened", objective="synthesized", **search)
+        result = invert(clips, models, init="best_of_n", objective="synthesized", **search)
         audio.append(result.audio)
     targets = decibels(clips, generator.sample_rate)
     made = [decibels(clip, generator.sample_rate) for clip in audio]
