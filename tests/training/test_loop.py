@@ -17,6 +17,7 @@ from tf_inversion.audio import files
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.training import lock, loop
 from tf_inversion.training.ema import MovingAverage
+from tf_inversion.training.history import read_history
 from tf_inversion.training.run import Run
 from tf_inversion.training.settings import ClassifierTrainingSettings, InverterTrainingSettings, RunSettings
 
@@ -79,6 +80,37 @@ class LineTraining(loop.Training):
 
     def fit(self):
         return loop.fit(self.run, self)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize("moment", ["validate", "append"])
+def test_killed_after_an_epoch_it_is_validated_by_the_next_run(tmp_path, monkeypatch, epoch, moment):
+    whole = LineTraining(tmp_path / "whole")
+    best = whole.fit()
+    torn, calls = LineTraining(tmp_path / "torn"), []
+    of = {"validate": torn, "append": loop.History}[moment]
+    original = getattr(of, moment)
+
+    def kill(*args):
+        calls.append(args)
+        if len(calls) == epoch:
+            raise Killed
+        return original(*args)
+
+    monkeypatch.setattr(of, moment, kill)
+    with pytest.raises(Killed):
+        torn.fit()
+    monkeypatch.undo()
+    resumed = LineTraining(tmp_path / "torn")
+    assert resumed.fit()["epoch"] == best["epoch"]
+    assert resumed.steps_seen == list(range(4 * epoch, 12))
+    for name in ("line.keras", "line_last.keras"):
+        expected, actual = (keras.saving.load_model(tmp_path / run / name) for run in ("whole", "torn"))
+        for one, other in zip(expected.get_weights(), actual.get_weights()):
+            np.testing.assert_array_equal(other, one)
+    rows, expected = (read_history(tmp_path / run / "history.csv") for run in ("torn", "whole"))
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert [row["validation/loss"] for row in rows] == [row["validation/loss"] for row in expected]
 
 
 @pytest.mark.parametrize("average", [None, 0.5])

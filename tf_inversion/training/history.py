@@ -48,11 +48,17 @@ class History:
                 raise errors.TrainingError(f"{error}; delete it, or start over without resume") from error
             self._rows = [{**row, "epoch": int(row["epoch"])} for row in rows if row["epoch"] < first_epoch]
 
+    @property
+    def last_epoch(self) -> int:
+        """The number of the last epoch; 0 if there is none."""
+        return self._rows[-1]["epoch"] if self._rows else 0
+
     def append(self, row: dict[str, Any]) -> None:
-        """Adds the metrics of an epoch."""
+        """Adds the metrics of an epoch; those that only other epochs have are not a number."""
         self._rows.append(row)
+        names = {name: None for row in self._rows for name in row}
         with paths.writing(self._path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
+            writer = csv.DictWriter(file, list(names), restval="nan")
             writer.writeheader()
             writer.writerows(self._rows)
 

@@ -104,14 +104,20 @@ def fit(run: Run, training: Training) -> Metrics:
     if run.resume:
         saved.restore()
     history = History(output_dir / "history.csv", first_epoch=int(step) // run.steps_per_epoch + 1)
-    if int(step) >= run.num_steps:
+
+    def unvalidated() -> bool:
+        """Returns whether a whole epoch is trained but not validated, as after a kill in between."""
+        epoch, rest = divmod(int(step), run.steps_per_epoch)
+        return rest == 0 and history.last_epoch == epoch - 1
+
+    if int(step) >= run.num_steps and not unvalidated():
         return history.best()
     iterator = iter(training.batches(int(step)))
     with checkpoints.one_line(logs):
         writer = tf.summary.create_file_writer(str(logs))
-    while int(step) < run.num_steps:
+    while int(step) < run.num_steps or unvalidated():
         started = time.monotonic()
-        metrics = _train_epoch(run, training, iterator, step, checkpoint)
+        metrics = {} if unvalidated() else _train_epoch(run, training, iterator, step, checkpoint)
         epoch = int(step) // run.steps_per_epoch
         with training.average.lent() if training.average else contextlib.nullcontext():
             metrics |= {f"validation/{name}": value for name, value in training.validate(run.bar).items()}
@@ -125,8 +131,8 @@ def fit(run: Run, training: Training) -> Metrics:
                 best.assign(metrics["validation/loss"])
                 training.save(output_dir / training.name, int(step))
             training.save(output_dir / f"{training.name}_last", int(step))
+        checkpoint()  # before the history, which tells that the epoch is done with
         history.append({"epoch": epoch, **metrics, "seconds": time.monotonic() - started})
-        checkpoint()
     return history.best()
 
 
