@@ -1,7 +1,8 @@
-"""Writes the page of commands from the commands' own flags, so that the two can't drift apart."""
+"""Writes of commands and settings what their own flags and fields say, so that the two can't drift apart."""
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import importlib
 import re
@@ -23,15 +24,33 @@ def on_files(files: Files, config) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_) -> str:
+    """Puts a table of its fields where a page says `fields of module.Class`, in braces."""
+    return re.sub(r"\{fields of ([\w.]+)\.(\w+)\}", lambda match: _fields(*match.groups()), markdown)
+
+
 def _section(name: str) -> str:
     module = importlib.import_module(f"tf_inversion.scripts.{name}")
-    first, _, rest = module.__doc__.partition("\n\n")
-    rows = ["| flag | default | what it is |", "|---|---|---|"]
-    for flag in map(module.FLAGS.__getitem__, sorted(module.FLAGS)):
-        default = "" if flag.value in (None, "", []) else f"`{flag.value}`"
-        rows.append(f"| `--{flag.name}` | {default} | {_escape(flag.help)} |")
-    table = "\n".join(rows)
-    return f"## {name}\n\n{first}\n\n```text\n{textwrap.dedent(rest).strip()}\n```\n\n{table}\n"
+    paragraphs = [
+        f"```sh\n{textwrap.dedent(part)}\n```" if part.startswith(" ") else _escape(part)
+        for part in module.__doc__.strip("\n").split("\n\n")
+    ]
+    flags = map(module.FLAGS.__getitem__, sorted(module.FLAGS))
+    table = _table("flag", [(f"--{flag.name}", flag.value, flag.help) for flag in flags])
+    return "\n\n".join([f"## {name}", *paragraphs, table]) + "\n"
+
+
+def _fields(module: str, name: str) -> str:
+    fields = dataclasses.fields(getattr(importlib.import_module(module), name))
+    return _table("field", [(field.name, field.default, field.metadata["help"]) for field in fields])
+
+
+def _table(what: str, rows: list[tuple[str, object, str]]) -> str:
+    lines = [f"| {what} | default | what it is |", "|---|---|---|"]
+    for name, default, text in rows:
+        shown = "" if default in (None, "", [], ()) else f"`{default}`"
+        lines.append(f"| `{name}` | {shown} | {_escape(text)} |")
+    return "\n".join(lines)
 
 
 def _escape(text: str) -> str:
