@@ -17,6 +17,7 @@ COMMANDS = [
     "generate_audio",
     "evaluate_generator",
     "invert_audio",
+    "invert_dataset",
     "evaluate_inversion",
     "train_latent_probe",
     "edit_latents",

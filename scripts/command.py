@@ -16,7 +16,7 @@ from tf_inversion.scripts import process
 
 _HELP = {"--help", "-help", "-h", "--h", "-?"}
 #: Libraries whose warnings are for programmers, not for who runs a command.
-_TALKATIVE = {"absl", "matplotlib", "numba", "tensorflow"}
+_TALKATIVE = {"absl", "asyncio", "bokeh", "distributed", "matplotlib", "numba", "tensorflow", "tornado"}
 
 
 def runner(

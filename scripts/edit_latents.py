@@ -4,16 +4,18 @@
   edit_latents one.wav --to=seven.wav --steps=9
   edit_latents clips/ --direction=digit:7 --strength=0,1,2,4
   edit_latents out/inversion/latents.npz --direction=speaker:george --strength=-3,3
+  edit_latents out/corpus --clips=seven/0_jackson_3.wav --direction=digit:1
   edit_latents generated.wav --method=least_squares --direction=digit:0
 
-PATHs are audio files, folders and globs, which --method inverts first, and latents.npz of invert_audio or
-generate_audio. Latents stay in range: a component that would leave [-1, 1] stops at the border. Writes
-OUTPUT_DIR/<clip>.wav and their latents.npz, and prints their class by the evaluation classifier. Clips of an
-earlier run in OUTPUT_DIR are removed, unless they were given.
+PATHs are audio files, folders and globs, which --method inverts first, latents.npz of invert_audio or
+generate_audio, and data sets of invert_dataset. Latents stay in range: a component that would leave [-1, 1]
+stops at the border. Writes OUTPUT_DIR/<clip>.wav and their latents.npz, and prints their class by the
+evaluation classifier. Clips of an earlier run in OUTPUT_DIR are removed, unless they were given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
@@ -62,7 +64,8 @@ def main(arguments: list[str]) -> int:
             raise errors.InvalidArgumentError(
                 f"--probe: made for {len(direction)} latents, but the generator has {generator.latent_dim}"
             )
-    clips, unreadable = _latents(arguments or [str(paths.bundled("speech"))], models, inversion)
+    given = arguments or [str(paths.bundled("speech"))]
+    clips, unreadable = _latents(given, models, inversion, settings.clips)
     if not clips:
         if not unreadable:
             raise errors.InvalidArgumentError("no clips: what was given holds none")
@@ -90,27 +93,33 @@ def main(arguments: list[str]) -> int:
     return 1 if unreadable else 0
 
 
-def _latents(patterns: list[str], models: ModelBundle, inversion: InversionSettings):
+def _latents(
+    patterns: list[str], models: ModelBundle, inversion: InversionSettings, of_data_sets: Sequence[str] = ()
+):
     """Returns the latents [latent_dim] of clips by name, and whether a file was unreadable."""
     from tf_inversion.audio.clips import unused_name
     from tf_inversion.audio.folders import audio_files
+    from tf_inversion.corpus import store
     from tf_inversion.inversion.invert import invert
     from tf_inversion.latents import load_latents
 
-    found, latents, taken = audio_files(patterns), {}, set()
+    stored = [pattern for pattern in patterns if store.is_data_set(pattern)]
+    found = audio_files(pattern for pattern in patterns if pattern not in stored)
+    latents, taken = {}, set()
     dim = models.generator.latent_dim
 
     def add(names, rows):
         latents.update((unused_name(name[:_MAX_NAME], taken), row) for name, row in zip(names, rows))
 
-    for path in found:
-        if path.endswith(".npz"):
-            rows, names = load_latents(path)
+    for path in (*stored, *found):
+        if path in stored or path.endswith(".npz"):
+            rows, names = load_latents(path, of_data_sets or None)
             if rows.shape[1] != dim:
                 raise errors.InvalidArgumentError(
                     f"{path}: latents of {rows.shape[1]}, but the generator has {dim}"
                 )
-            add((Path(name).name for name in names), rows)  # whatever they are called
+            # Whatever they are called.
+            add((Path(name).stem if path in stored else Path(name).name for name in names), rows)
     audio = [path for path in found if not path.endswith(".npz")]
     if not audio:
         return latents, False

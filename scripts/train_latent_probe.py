@@ -4,6 +4,7 @@
   train_latent_probe --data_dir=data/fsdd            # and of recordings: their labels and speakers
   train_latent_probe --data_dir=data/fsdd --method=hybrid --num_clips=500
   train_latent_probe --data_dir=data/fsdd --latents=out/inversion/latents.npz
+  train_latent_probe --latents=out/corpus            # of a whole corpus, by invert_dataset
 
 Prints accuracy and retrieval of clips held out, beside chance. Writes OUTPUT_DIR/latent_probe.npz, in
 which edit_latents finds its directions, and the table as latent_probe.md. The probes:
@@ -12,7 +13,8 @@ which edit_latents finds its directions, and the table as latent_probe.md. The p
   clip_digit, clip_speaker   of the latents that --method recovers from recordings
 
 The speaker is known from file names like FSDD's, 3_george_12.wav; the held-out recordings are the test
-split. With --latents, those of invert_audio, only the recordings that it has are looked at.
+split. With --latents, those of invert_audio, only the recordings that it has are looked at; a data set of
+invert_dataset brings labels, speakers and splits itself, and whoever speaks is told of its clips only.
 """
 
 from __future__ import annotations
@@ -41,7 +43,11 @@ def main(arguments: list[str]) -> None:
     folder = common_flags.output_dir(FLAGS)
     settings = settings_flags.read(ProbeSettings, FLAGS)
     inversion = settings_flags.read(InversionSettings, FLAGS)
-    if settings.latents and not FLAGS.data_dir:
+
+    from tf_inversion.corpus import store
+
+    stored = settings.latents and store.is_data_set(settings.latents)
+    if settings.latents and not stored and not FLAGS.data_dir:
         raise errors.InvalidArgumentError("--latents: give --data_dir too, the recordings that they are of")
 
     from tf_inversion import paths
@@ -54,7 +60,9 @@ def main(arguments: list[str]) -> None:
     )
     batches = {"batch_size": FLAGS.batch_size, "progress": common_flags.progress(FLAGS, "listening")}
     clips, labels, recorded = None, {}, {}
-    if FLAGS.data_dir:
+    if stored:
+        recorded = probe_training.recorded_sets(*probe_training.stored_recordings(settings.latents))
+    elif FLAGS.data_dir:
         clips, *train = _recordings("train", models, settings, inversion)
         _, *test = _recordings("test", models, settings, inversion)
         labels, recorded = train[1], probe_training.recorded_sets(train, test)

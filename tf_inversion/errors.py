@@ -28,3 +28,7 @@ class ModelFileError(TFInversionError):
 
 class TrainingError(TFInversionError):
     """Training can't go on: a loss is not finite, or a resume does not fit."""
+
+
+class ClusterError(TFInversionError):
+    """A scheduler is not there or has gone, or a worker is of another version."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from tf_inversion import errors, paths
 from tf_inversion.batching import batches
+from tf_inversion.corpus import store
 from tf_inversion.generators.base import Generator
 
 
@@ -63,12 +64,20 @@ def remove_earlier(path: str | os.PathLike, folder: str | os.PathLike, kept: Col
         paths.remove(Path(folder) / f"{Path(name).name}.wav")
 
 
-def load_latents(path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
+def load_latents(path: str | os.PathLike, clips: Sequence[str] | None = None) -> tuple[np.ndarray, list[str]]:
     """Reads the latents float32 [n, latent_dim] and the n names of a file that `save_latents` wrote.
+
+    Args:
+      path: of the file; or of a data set that `invert_dataset` wrote, in which clips go by their paths and
+        those without latents are left out.
+      clips: of a data set only these are read; None for all.
 
     Raises:
       InvalidArgumentError: if there is none, or it is no such file.
     """
+    if store.is_data_set(path):
+        read = store.read(path, ["latents", "path"], clips)
+        return read["latents"], read["path"].tolist()
     try:
         with np.load(path, allow_pickle=False) as file:
             latents, names = file["latents"].astype(np.float32), file["names"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from tf_inversion.applications.features import inverter_features
 from tf_inversion.applications.probe import Probe, train_probe
 from tf_inversion.audio.layouts import DIGITS, ClipList, speakers
 from tf_inversion.batching import in_batches
+from tf_inversion.corpus import store
 from tf_inversion.evaluation.clip_sets import ClipSet
 from tf_inversion.evaluation.metrics import judge_probabilities
 from tf_inversion.evaluation.tables import markdown
@@ -78,6 +80,29 @@ def labels_of(clips: ClipSet, found: ClipList) -> dict[str, np.ndarray]:
     return labels
 
 
+def stored_recordings(
+    path: str | os.PathLike,
+) -> tuple[tuple[np.ndarray, dict[str, np.ndarray]], tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Reads what `recorded_sets` takes, train and test, from a data set that `invert_dataset` wrote.
+
+    Raises:
+      InvalidArgumentError: if there is none.
+      DatasetError: if it has no clips of one of the two splits.
+    """
+    data = store.read(path, ["latents", "split", "label", "speaker"])
+    labels = {"speaker": data["speaker"]}
+    labels["digit" if {*data["label"]} <= {*DIGITS} else "label"] = data["label"]
+    known = {name: values.astype(str) for name, values in labels.items() if None not in values}
+
+    def of(split):
+        rows = data["split"] == split
+        if not rows.any():
+            raise errors.DatasetError(f"{path}: has no latents of clips in split {split!r}")
+        return data["latents"][rows], {name: values[rows] for name, values in known.items()}
+
+    return of("train"), of("test")
+
+
 def recorded_sets(
     train: tuple[np.ndarray, Mapping[str, np.ndarray]], test: tuple[np.ndarray, Mapping[str, np.ndarray]]
 ) -> Sets:
@@ -89,7 +114,7 @@ def recorded_sets(
     return {
         f"clip_{name}": ((train[0], labels), (test[0], test[1][name]))
         for name, labels in train[1].items()
-        if name in test[1] and len(set(labels)) > 1
+        if name in test[1] and len(set(labels)) > 1 and set(labels) & set(test[1][name])
     }
 
 

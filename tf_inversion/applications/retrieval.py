@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from tf_inversion import errors
+from tf_inversion.latents import load_latents
 
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, k: int) -> np.ndarray:
@@ -20,6 +24,36 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, k: int) -> np.ndarray:
     if len(gallery) < k:
         raise errors.InvalidArgumentError(f"gallery: {len(gallery)} clips; give {k} or more to find {k} in")
     return NearestNeighbors(n_neighbors=k).fit(gallery).kneighbors(queries, return_distance=False)
+
+
+class LatentIndex:
+    """Tells which clips sound nearest in latent space: of 100,000 in milliseconds.
+
+    Attributes:
+      names: of the n clips.
+    """
+
+    def __init__(self, latents: np.ndarray, names: Sequence[str]):
+        """Takes latents float32 [n, latent_dim] and what their clips are called."""
+        self.names = np.asarray(names)
+        # In so many dimensions trees are slower than to look at every vector.
+        self._index = NearestNeighbors(algorithm="brute").fit(latents)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> LatentIndex:
+        """Reads what `load_latents` reads: a latents file, or a data set of `invert_dataset`."""
+        return cls(*load_latents(path))
+
+    def nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the names and the Euclidean distances [n, k] of the k clips nearest to latents [n, dim].
+
+        Raises:
+          InvalidArgumentError: if there are fewer than k clips.
+        """
+        if len(self.names) < k:
+            raise errors.InvalidArgumentError(f"k: {k}; the index has {len(self.names)} clips")
+        distances, rows = self._index.kneighbors(np.atleast_2d(queries), k)
+        return self.names[rows], distances
 
 
 def precision_at(

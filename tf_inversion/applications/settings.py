@@ -30,7 +30,10 @@ class ProbeSettings(Settings):
         0.9, "Drawn latents count whose clip is classified with this probability.", lower=0.0, upper=1.0
     )
     latents: str | None = setting(
-        None, "latents.npz of invert_audio, instead of inverting the recordings.", shapes_result=False
+        None,
+        "latents.npz of invert_audio, instead of inverting the recordings; or a data set of invert_dataset, "
+        "which needs no --data_dir and of which all clips count.",
+        shapes_result=False,
     )
 
 
@@ -38,6 +41,9 @@ class ProbeSettings(Settings):
 class EditSettings(Settings):
     """How latents are edited, see `editing`."""
 
+    clips: tuple[str, ...] = setting(
+        (), "Of data sets of invert_dataset the paths of the clips to edit. Default: all."
+    )
     to: str | None = setting(None, "Interpolate to this clip: an audio file, or latents.npz of one clip.")
     steps: int = setting(5, "With --to: clips from one to the other, both included.", lower=2)
     direction: str | None = setting(

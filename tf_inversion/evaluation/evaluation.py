@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -69,6 +69,7 @@ def clip_metrics(
     reconstructions: np.ndarray,
     sample_rate: int,
     *,
+    only: Collection[str] | None = None,
     batch_size: int = 64,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> dict[str, np.ndarray]:
@@ -78,6 +79,7 @@ def clip_metrics(
       clips: float32 [n, num_samples] in [-1, 1], finite.
       reconstructions: the same for what was made of them.
       sample_rate: in hertz.
+      only: keys of the columns that are wanted; None for all.
       batch_size: bounds the memory; the values do not depend on it.
       progress: wraps the loop over batches; tqdm for a bar.
 
@@ -85,8 +87,10 @@ def clip_metrics(
       float64 [n] under the key of each column of `columns.COLUMNS` that is measured.
     """
 
+    wanted = [c for c in columns.COLUMNS if c.measure and (only is None or c.key in only)]
+
     def measure(*batch):
-        return {c.key: c.measure(*batch, sample_rate) for c in columns.COLUMNS if c.measure}
+        return {c.key: c.measure(*batch, sample_rate) for c in wanted}
 
     values = in_batches(measure, clips, reconstructions, batch_size=batch_size, progress=progress)
     return {key: value.astype(np.float64) for key, value in values.items()}
