@@ -41,12 +41,14 @@ def take_over(name: str) -> None:
     - Closed streams lead nowhere; what a stream's encoding lacks is written as an escape.
     - What native libraries write to stderr is held back, and shown only if the process dies. It is not if the
       environment sets another TF_CPP_MIN_LOG_LEVEL than 3.
+    - What fails in destructors is passed over, such as to close a zip file once more on a full disk.
     - Temporary files lie in one folder, removed at the end, even by kill -9.
     - SIGINT, SIGTERM and SIGHUP raise `Ended`, or end the process within two seconds.
     """
     os.environ.update(KERAS_BACKEND="tensorflow", KERAS_HOME=os.devnull)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    sys.unraisablehook = lambda _: None
     _open_streams()
     folder = None
     with contextlib.suppress(OSError):  # there may be no place for temporary files, and no need of one

@@ -77,6 +77,11 @@ def test_native_output_is_shown_if_it_is_asked_for(run):
     assert run(NATIVE, TF_CPP_MIN_LOG_LEVEL="0")[2] == "I0000 native.cc:1] noise\n"
 
 
+def test_destructors_have_no_say(run):
+    lines = ("class Zip:", "    def __del__(self): raise OSError(28, 'No space left on device')", "Zip()")
+    assert run(*lines) == (0, "", "")
+
+
 def test_a_crash_is_seen(run):
     code, _, complaints = run(NATIVE, r"os.write(2, b'F0000 native.cc:2] Check failed\n')", "os.abort()")
     assert code == -signal.SIGABRT
@@ -124,6 +129,19 @@ def test_names_that_the_terminal_cannot_show(run, encoding):
 def test_output_that_cannot_be_written(run, shell, answer):
     shell = f"exec bash -c '{shell}'"
     assert run("time.sleep(0.2)", "print('x' * 100000)", shell=shell) == answer
+
+
+def test_temporary_files_that_cannot_be_written(run):
+    code, output, complaints = run("print('work')", shell="ulimit -f 100; exec {}")
+    assert (code, output) == (1, "")
+    words = "File too large; name a folder for temporary files by TMPDIR\n"
+    assert complaints.endswith(words)
+    assert complaints.count("\n") == 1
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))"
+    code, _, complaints = run(full, "raise ValueError('what TensorFlow makes of it')")
+    assert code == 1
+    assert complaints.endswith(words)
+    assert complaints.count("\n") == 1
 
 
 def test_a_tilde_is_the_home_folder(run, tmp_path):

@@ -32,8 +32,9 @@ def one_line(folder: Path) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        reason = re.sub(r"\{\{.*?\}\} ", "", first_line(error))
-        raise errors.TrainingError(f"{folder}: can't be written to; is the disk full? ({reason})") from error
+        full = paths.disk_full(error)
+        reason = full.strerror if full else re.sub(r"\{\{.*?\}\} ", "", first_line(error))
+        raise errors.TrainingError(f"{folder}: can't be written to ({reason})") from error
 
 
 class Checkpoints:
