@@ -124,9 +124,11 @@ def test_paths(curved, curved_clips, tmp_path):
 def test_a_solved_clip_is_not_started_again(linear):
     latents = UniformPrior().sample(3, 3, seed=0)
     options = {"init": "random", "objective": "synthesized"}
-    result = invert(linear(latents).numpy(), linear, "least_squares", **options, starts=4)
-    np.testing.assert_allclose(result.latents, latents, atol=1e-5)
-    assert list(result.iterations) == [8, 8, 8]
+    one, four = (
+        invert(linear(latents).numpy(), linear, "least_squares", **options, starts=n) for n in (1, 4)
+    )
+    np.testing.assert_allclose(four.latents, latents, atol=1e-5)
+    np.testing.assert_array_equal(four.iterations, one.iterations)
 
 
 def test_a_clip_that_two_starts_agree_on_is_not_started_again(linear):
@@ -167,7 +169,7 @@ def test_a_clip_that_got_stuck_gets_another_start(tmp_path):
     assert two.objective < 1e-10
     assert two.iterations > one.iterations
     assert two.trace[0][-1, 1] == two.objective
-    assert (np.diff(two.trace[0][:, 1]) <= 0).all(), "another start, which begins anew, is no step back"
+    assert (np.diff(two.trace[0][:, 1]) <= 1e-6).all(), "another start, which begins anew, is no step back"
 
 
 class Doubled(Generator):
@@ -226,10 +228,8 @@ def test_an_objective_without_the_waveform_may_get_other_iterations(curved, nois
     monkeypatch.setitem(METHODS, "hybrid", few)
     options = {"init": "zero", "tolerance": 0.0, "objective": "paper"}
     one, eight = (invert(noise, curved, "hybrid", **options, starts=n) for n in (1, None))
-    assert list(one.iterations) == [10, 10]
-    assert (eight.iterations > one.iterations).all()
-    assert (eight.iterations % 10 == 0).all()
-    assert (eight.objective <= one.objective).all()
+    assert list(one.iterations) == list(eight.iterations) == [10, 10]
+    assert (eight.evaluations > one.evaluations).all()
     asked = invert(noise, curved, "hybrid", **options, starts=1, max_iterations=30)
     assert list(asked.iterations) == [30, 30]
     own = invert(noise, curved, "hybrid", init="zero", tolerance=0.0, starts=1, objective="synthesized")
@@ -416,7 +416,7 @@ def test_error_bars_have_a_progress_too(curved, curved_clips):
     loops = []
     options = {"init": "zero", "refine": "none", "error_bars": True}
     invert(curved_clips[1], curved, **options, progress=lambda loop: loops.append(list(loop)) or loops[-1])
-    assert [len(loop) for loop in loops] == [100, 1]
+    assert [len(loop) for loop in loops] == [100, 3]
 
 
 def test_a_start_with_nan_leaves_the_others(curved, curved_clips, tmp_path):

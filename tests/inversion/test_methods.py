@@ -46,6 +46,14 @@ def test_another_solver_does_without_the_method_s_own_options():
     assert planned(method="encoder_gauss_newton", refine="adam", tolerance=0.1).tolerance == 0.1
 
 
+def test_an_effort_is_a_number_of_starts_and_iterations():
+    fast, usual, best = (planned(method="hybrid", effort=effort) for effort in ("fast", "default", "best"))
+    assert fast.starts == 1 < usual.starts < best.starts
+    assert usual.phase_free_iterations < best.phase_free_iterations
+    assert planned(method="hybrid", effort="best", starts=3).starts == 3
+    assert planned(method="gradient", effort="best") == METHODS["gradient"]
+
+
 def test_least_squares_starts_without_an_inverter_unless_it_is_asked_for():
     assert planned(method="least_squares").init == "encoder"
     assert planned(method="least_squares", has_inverter=False).init == "best_of_n"

@@ -103,3 +103,40 @@ def test_layers_that_a_classifier_lacks_are_refused(generator):
     losses.Objective({"perceptual": 1.0}, generator, classifier)
     with pytest.raises(errors.InvalidArgumentError, match=r"mel_cnn.*no layer 'spectrogram'"):
         losses.Objective({"perceptual_authors": 1.0}, generator, classifier)
+
+
+@pytest.fixture(scope="module")
+def trained(classifier):
+    """A classifier whose batch normalisations have something to do."""
+    random = np.random.default_rng(0)
+    for variable in classifier.weights:
+        if "variance" in variable.path or "gamma" in variable.path:
+            variable.assign(random.uniform(0.5, 2, variable.shape))
+        elif "mean" in variable.path or "beta" in variable.path:
+            variable.assign(random.normal(0, 0.1, variable.shape))
+    return classifier
+
+
+@pytest.mark.parametrize("weights", ["real", {"logits": 1.0}])
+def test_a_folded_classifier_changes_nothing(generator, trained, case, weights, monkeypatch):
+    monkeypatch.setitem(losses.LOSS_TERMS, "logits", losses.LossTerm(lambda v: v.logits, layers="logits"))
+    latents, clips, start = case
+    plain, folded = (losses.Objective(weights, generator, trained, fold=fold) for fold in (False, True))
+    targets = plain.targets(clips, start)
+    for name, features in folded.targets(clips, start).items():
+        np.testing.assert_allclose(features, targets[name], rtol=1e-2, atol=1e-3)
+    for one, other in zip(
+        plain.value_and_gradient(latents, targets), folded.value_and_gradient(latents, targets)
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(one).max())
+
+
+def test_what_folding_would_hide_is_not_folded(generator, trained, case):
+    latents, clips, start = case
+    plain, folded = (losses.Objective("authors", generator, trained, fold=fold) for fold in (False, True))
+    other = losses.Objective(
+        {"perceptual_authors": 1.0}, generator, trained, fold=True
+    )  # looks at a convolution before its normalisation
+    assert np.isfinite(other.value(latents, other.targets(clips, start))).all()
+    targets = plain.targets(clips, start)
+    np.testing.assert_allclose(folded.value(latents, targets), plain.value(latents, targets), rtol=1e-3)

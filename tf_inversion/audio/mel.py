@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -48,7 +49,7 @@ def log_mel_l1(audio: tf.Tensor, other: tf.Tensor, sample_rate: int) -> tf.Tenso
     return tf.reduce_mean(difference, list(range(1, difference.shape.rank)))
 
 
-def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
+def log_mels(audio: tf.Tensor, sample_rate: int, powers: Mapping[int, tf.Tensor] | None = None) -> tf.Tensor:
     """Log10 of mel magnitudes at two resolutions, side by side, each of equal weight in a mean of squares.
 
     As losses need it: everywhere smooth, but not to the scale of `log_mel`.
@@ -56,17 +57,20 @@ def log_mels(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
     Args:
       audio: [batch, num_samples], `num_samples` known.
       sample_rate: in hertz.
+      powers: frame length -> power spectrum [batch, frames, bins], where it is known already.
 
     Returns:
       [batch, m], 1e-3 of full scale being the floor.
     """
     parts = []
     for length, bands in _RESOLUTIONS:
-        spectrum = tf.signal.stft(audio, length, length // 2, pad_end=True)
+        power = (powers or {}).get(length)
+        if power is None:
+            spectrum = tf.signal.stft(audio, length, length // 2, pad_end=True)
+            power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         to_mel = tf.signal.linear_to_mel_weight_matrix(
             bands, length // 2 + 1, sample_rate, 20.0, sample_rate / 2
         )
-        power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         mels = tf.tensordot(power, to_mel, 1)  # a vectorised `@` of one clip crashes TensorFlow 2.17
         mels = tf.math.log(mels * (4 / length) ** 2 + FLOOR**2) / math.log(100)
         size = math.prod(mels.shape[1:])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -112,37 +112,68 @@ def run(
       batch_size: items at work at once; bounds the memory.
       on_round: called after each round with the rows that were at work and the state of all n, in arrays.
     """
+    return advance(solver, audio, start, options, batch_size, on_round)[0]
+
+
+def advance(
+    solver: Solver,
+    audio: np.ndarray,
+    start: np.ndarray,
+    options: Options,
+    batch_size: int,
+    on_round: Callable[[np.ndarray, NamedTuple], object] | None = None,
+    state: Any = None,
+) -> tuple[Outcome, Any]:
+    """As `run`, and returns the state too, in arrays, from which a later call goes on with more iterations.
+
+    Args:
+      solver, audio, start, options, batch_size, on_round: see `run`.
+      state: of an earlier call. What it spent counts in the outcome, apart from seconds and trace.
+    """
     n, batch_size = len(start), min(batch_size, solver.max_batch_size or batch_size)
     options = Options(*map(tf.constant, options))
     init, update = solver.compiled
-    arrays: list[np.ndarray] = []  # the state of all
+    every, waiting = state, list(range(n))
+    if every is not None:
+        every = type(every)(*map(np.array, every))
+        waiting = np.flatnonzero(every.status == RAN_OUT).tolist()
+        every.status[waiting] = RUNNING
     seconds = np.zeros(n, np.float32)
     trace: list[list[tuple[int, float]]] = [[] for _ in range(n)]
-    waiting: list[int] = list(range(n))
     active: list[int] = []
+    targets: dict[str, tf.Tensor] = {}  # of the active
     while waiting or active:
         began = time.perf_counter()
         free = batch_size - len(active)
         entering, waiting = waiting[:free], waiting[free:]
         active += entering
-        targets = solver.objective.targets(tf.constant(audio[active]), tf.constant(start[active]))
         if entering:
-            theirs = {name: target[-len(entering) :] for name, target in targets.items()}
-            state = init(tf.constant(start[entering]), theirs)
-            arrays = arrays or [np.zeros((n, *x.shape[1:]), x.dtype.as_numpy_dtype) for x in state]
-            for array, values in zip(arrays, state):
-                array[entering] = values
-        state = update(type(state)(*(tf.constant(array[active]) for array in arrays)), targets, options)
-        for array, values in zip(arrays, state):
+            z = tf.constant(start[entering])
+            theirs = solver.objective.targets(tf.constant(audio[entering]), z)
+            if state is None:
+                entered = init(z, theirs)
+                if every is None:
+                    empty = (np.zeros((n, *x.shape[1:]), x.dtype.as_numpy_dtype) for x in entered)
+                    every = type(entered)(*empty)
+                for array, values in zip(every, entered):
+                    array[entering] = values
+            targets = {
+                name: tf.concat([targets[name], values], 0) if targets else values
+                for name, values in theirs.items()
+            }
+        now = update(type(every)(*(tf.constant(array[active]) for array in every)), targets, options)
+        for array, values in zip(every, now):
             array[active] = values
-        every = type(state)(*arrays)
         every.status[~np.isfinite(every.value)] = FAILED
         for item in active:
             if every.evaluations[item] > 1:  # else it only looked at the start
                 trace[item].append((int(every.iterations[item]), float(every.value[item])))
         seconds[active] += (time.perf_counter() - began) / len(active)
-        worked, active = active, [item for item in active if every.status[item] == RUNNING]
+        going = np.flatnonzero(every.status[active] == RUNNING)
+        if len(going) < len(active):
+            targets = {name: tf.gather(values, going) for name, values in targets.items()}
+        worked, active = active, [active[i] for i in going]
         if on_round:
             on_round(np.array(worked), every)
     found = every.z, every.value, solver.error_db(every.value)
-    return Outcome(*found, every.iterations, every.evaluations, every.status, seconds, trace)
+    return Outcome(*found, every.iterations, every.evaluations, every.status, seconds, trace), every

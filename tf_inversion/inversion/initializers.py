@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import zipfile
@@ -67,19 +68,27 @@ def best_of_n(audio: np.ndarray, generator: Generator, count: int, seed: int, ba
     """Returns for each clip the best `count` of 1,024 random latents: float32 [n, count, latent_dim].
 
     The distance is that of multi-resolution log-mel features, which forgets the phase. The random
-    clips are made once and serve all of `audio`.
+    clips are made once and serve all of `audio`, and the next call with the same seed.
     """
-    candidates = random(1, max(_SCREENED_FROM, count), generator, seed)[0]
-    features = kept(generator, _features)
-    made = in_batches(lambda z: features(generator(z)), candidates, batch_size=batch_size)
+    features, make = kept(generator, _screen)
+    candidates, made = make(max(_SCREENED_FROM, count), seed, batch_size)
     given = in_batches(features, audio, batch_size=batch_size)
     # |given - made|^2 without its constant part.
     distance = tf.reduce_sum(made**2, 1) - 2 * tf.matmul(given, made, transpose_b=True)
     return candidates[tf.math.top_k(-distance, count).indices.numpy()]
 
 
-def _features(generator: Generator) -> Callable:
-    return tf.function(lambda x: log_mels(x, generator.sample_rate), reduce_retracing=True)
+def _screen(generator: Generator) -> tuple[Callable, Callable]:
+    """Returns the features of clips, and what makes candidates with theirs, which remembers the latest."""
+    features = tf.function(lambda x: log_mels(x, generator.sample_rate), reduce_retracing=True)
+
+    @functools.lru_cache(maxsize=1)
+    def make(count: int, seed: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        candidates = random(1, count, generator, seed)[0]
+        made = in_batches(lambda z: features(generator(z)), candidates, batch_size=batch_size)
+        return candidates, made
+
+    return features, make
 
 
 def file(path: str | os.PathLike, n: int, latent_dim: int) -> np.ndarray:

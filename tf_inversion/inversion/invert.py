@@ -23,6 +23,7 @@ from tf_inversion.inversion import batch, initializers
 from tf_inversion.inversion.auto import AutoSearch
 from tf_inversion.inversion.compiled import kept
 from tf_inversion.inversion.methods import Method, plan
+from tf_inversion.inversion.race import Race
 from tf_inversion.inversion.result import InversionResult
 from tf_inversion.inversion.search import NEAR_DB, Search, programs
 from tf_inversion.inversion.settings import InversionSettings
@@ -99,6 +100,8 @@ def invert(
         start = np.pad(start, [(0, 0), (0, 0), (0, len(adjust))])  # nothing adjusted
         found = programs(method, generator, models.classifier)
         kind = Search if len(found) == 1 else AutoSearch
+        if method.race and (kind is Search or method.init == "encoder"):
+            kind = Race
         search = kind(clips[rows], models.generator, method, settings, found, on_round)
         outcome = outcome.updated(rows, search.run(start))
         outcome.seconds[rows] += seconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf_inversion import errors
 from tf_inversion.inversion.solvers import LBFGS_BACKENDS
@@ -32,6 +32,9 @@ class Method:
       tolerance: None for the solver's own.
       options: further arguments of the solver's class.
       init_alone: instead of `init` where no inverter belongs to the generator.
+      race: whether the starts race where the objective is not of the waveform, see `race.Race`; else one
+        follows another until a clip is solved.
+      efforts: other parts for an effort that is not the default.
     """
 
     summary: str
@@ -44,6 +47,8 @@ class Method:
     tolerance: float | None = None
     options: Mapping[str, float] = dataclasses.field(default_factory=dict)
     init_alone: str | None = None
+    race: bool = False
+    efforts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     @property
     def needs_inverter(self) -> bool:
@@ -65,15 +70,16 @@ METHODS = {
         50_000,
         starts=4,
     ),
-    # To a clip that no z makes exactly, other starts are worth more than the last iterations of one.
     "hybrid": Method(
-        "L-BFGS from the inverter's answer (section 4.4), and from further starts where that is not "
-        "enough: the closest to recordings, seconds a clip",
+        "L-BFGS from the inverter's answer (section 4.4) and from further starts, of which the best go on: "
+        "the closest to recordings, a second a clip",
         "encoder",
         "lbfgs",
         200,
         starts=8,
         phase_free_iterations=60,
+        race=True,
+        efforts={"fast": {"starts": 1}, "best": {"starts": 32, "phase_free_iterations": 120}},
     ),
     "paper": Method(
         "hybrid as published: 200 iterations from one start on equation 1",
@@ -119,6 +125,7 @@ def plan(settings: InversionSettings, has_inverter: bool = True) -> Method:
       InvalidArgumentError: for settings that contradict each other, or an objective that can't be read.
     """
     named = METHODS[settings.method]
+    named = dataclasses.replace(named, **named.efforts.get(settings.effort, {}))
     parts = {field.name for field in dataclasses.fields(Method)}
     given = {name: value for name, value in vars(settings).items() if name in parts and value is not None}
     if given.get("refine", named.refine) != named.refine:

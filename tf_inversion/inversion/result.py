@@ -18,7 +18,7 @@ class InversionResult:
       latents: float32 [n, latent_dim]; rows of NaN for clips that could not be inverted.
       audio: float32 [n, num_samples], the reconstructions: generator(latents), adjusted if asked.
       objective: float32 [n], value of the last stage's objective at `latents`.
-      iterations: int32 [n], of the solver (0 without one).
+      iterations: int32 [n], of the solver (0 without one); where starts raced, those of the winner.
       evaluations: int32 [n], forward passes of the generator that were spent on the clip.
       status: n words of `STATUSES`: whether the solver converged, ran out of iterations or could not go
         on; "encoded" without one; "not finite" for a clip that holds NaN, infinity or

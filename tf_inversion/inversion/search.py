@@ -147,7 +147,7 @@ def programs(method: Method, generator: Generator, classifier: keras.Model | Non
         objectives = objectives[:1]
 
     def solver(weights):
-        return solvers.make(generator, method.refine, weights, classifier, **method.options)
+        return solvers.make(generator, method.refine, weights, classifier, method.race, **method.options)
 
     return [
         [(solver(weights), n or method.iterations_for(weights)) for weights, n in losses.stages(objective)]

@@ -21,6 +21,12 @@ class InversionSettings(Settings):
         f"How clips are inverted, by an initializer (--init) and a solver (--refine). {METHOD_HELP}",
         choices=tuple(METHODS),
     )
+    effort: str = setting(
+        "default",
+        "How much hybrid spends on a recording: one start (fast), eight (default), or 32 and twice as many "
+        "iterations (best). --starts and --max_iterations say it in detail.",
+        choices=("fast", "default", "best"),
+    )
     init: str | None = setting(
         None,
         "Where the search starts: at the inverter's answer (encoder), random latents, those of 1,024 random "
@@ -33,8 +39,10 @@ class InversionSettings(Settings):
     )
     starts: int | None = setting(
         None,
-        "Starts for each clip, of which the best answer is kept; those after the first, by --init or "
-        "best_of_n, are for clips that it does not solve. Default: the method's.",
+        "Starts for each clip, of which the best answer is kept; those after the first are by --init or "
+        "best_of_n. In hybrid they race, the worse half being dropped time and again; else, and where the "
+        "objective is of the waveform, they are for clips that the first does not solve. Default: the "
+        "method's.",
         lower=1,
     )
     refine: str | None = setting(
@@ -49,8 +57,8 @@ class InversionSettings(Settings):
     )
     max_iterations: int | None = setting(
         None,
-        "Iterations of the solver, for each start; the objective auto may take up to 200 more to find out "
-        "what a clip needs. Default: the method's.",
+        "Iterations of the solver, for each start that is not dropped; the objective auto may take up to 200 "
+        "more to find out what a clip needs where the inverter's answer can't tell. Default: the method's.",
         lower=1,
     )
     objective: str | None = setting(

@@ -13,7 +13,8 @@ from tf_inversion import errors
 from tf_inversion.generators.base import Generator
 from tf_inversion.losses.presets import PRESETS
 from tf_inversion.losses.terms import LossTerm, SquaredError, find_term
-from tf_inversion.losses.view import View
+from tf_inversion.losses.view import FoldedView, View
+from tf_inversion.networks.folded import Folded
 
 
 class Objective:
@@ -25,6 +26,7 @@ class Objective:
       classifier: for terms that look at its layers.
       temperature: that the classifier's logits are divided by in terms of its posterior: above 1 a
         reconstruction just on the right side of the classifier's boundary still has something to learn.
+      fold: look at a `Folded` classifier, if there is one that can be.
 
     Raises:
       InvalidArgumentError: for an unknown term or weight, or a term that lacks a classifier or its layers.
@@ -36,12 +38,14 @@ class Objective:
         generator: Generator,
         classifier: keras.Model | None = None,
         temperature: float = 1.0,
+        fold: bool = False,
     ):
         weights = PRESETS[weights] if isinstance(weights, str) else weights
         if not weights:
             raise errors.InvalidArgumentError("objective: is empty; give one loss term at the least")
         self.weights: dict[str, float] = {}
         self._terms: dict[str, LossTerm] = {}
+        layers: set[str] = set()
         for alias, weight in weights.items():
             name, term = find_term(alias)
             if not 0 < weight < math.inf:
@@ -51,11 +55,14 @@ class Objective:
                     raise errors.InvalidArgumentError(
                         f"objective: {name} needs a classifier; give one or leave it out"
                     )
-                classifier.feature_names(term.layers)
+                layers.update(classifier.feature_names(term.layers))
             self._terms[name], self.weights[name] = term, self.weights.get(name, 0) + weight
         self.generator = generator
+        view: type[View] = View
+        if fold and classifier is not None and layers and Folded.folds(classifier, layers):
+            view, classifier = FoldedView, Folded(classifier)  # type: ignore[assignment]
         self._view = functools.partial(
-            View, generator=generator, classifier=classifier, temperature=temperature
+            view, generator=generator, classifier=classifier, temperature=temperature
         )
 
     def targets(self, audio: tf.Tensor, latents: tf.Tensor | None) -> dict[str, tf.Tensor]:

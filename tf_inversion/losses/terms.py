@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from tf_inversion import errors
-from tf_inversion.audio import spectrogram
 from tf_inversion.losses.view import View
 
 
@@ -99,7 +98,7 @@ LOSS_TERMS: dict[str, LossTerm] = {
     # Equation 1 of the paper: as the authors ran it, and as one reads it.
     "real_part": LossTerm(lambda v: tf.math.real(v.spectrum), absolute_error, synthesized_only=True),
     "magnitude": LossTerm(lambda v: v.magnitude, absolute_error),
-    "log_magnitude": LossTerm(lambda v: tf.math.log(v.magnitude + spectrogram.LOG_FLOOR), absolute_error),
+    "log_magnitude": LossTerm(lambda v: v.log_magnitude, absolute_error),
     "log_mel": LossTerm(lambda v: v.log_mels),
     "level": LossTerm(lambda v: v.level),
     # Section 3.2.1: activations of all residual blocks, or of the six layers that the authors' runs compared.

@@ -56,6 +56,11 @@ class View:
         return tf.sqrt(tf.square(real) + tf.square(imaginary) + 1e-10)
 
     @functools.cached_property
+    def log_magnitude(self) -> tf.Tensor:
+        """Natural logarithm of the magnitude over its floor, [b, frames, bins]."""
+        return tf.math.log(self.magnitude + spectrogram.LOG_FLOOR)
+
+    @functools.cached_property
     def log_mels(self) -> tf.Tensor:
         """Log10 of mel magnitudes at two resolutions, [b, m]."""
         return mel.log_mels(self.audio, self._generator.sample_rate)
@@ -82,3 +87,23 @@ class View:
     @functools.cached_property
     def _outputs(self) -> dict[str, tf.Tensor]:
         return self._classifier.network(self.audio, training=False)
+
+
+class FoldedView(View):
+    """As `View`, with a classifier that is `Folded` and looks at the same spectrum as the loss terms."""
+
+    @functools.cached_property
+    def _power(self) -> tf.Tensor:
+        return tf.square(tf.math.real(self.spectrum)) + tf.square(tf.math.imag(self.spectrum))
+
+    @functools.cached_property
+    def magnitude(self) -> tf.Tensor:
+        return tf.sqrt(self._power + 1e-10)
+
+    @functools.cached_property
+    def log_mels(self) -> tf.Tensor:
+        return mel.log_mels(self.audio, self._generator.sample_rate, {spectrogram.FRAME_LENGTH: self._power})
+
+    @functools.cached_property
+    def _outputs(self) -> dict[str, tf.Tensor]:
+        return self._classifier(tf.expand_dims(self.log_magnitude, -1))

@@ -32,20 +32,23 @@ def solver_class(name: str) -> type[Solver]:
     return getattr(importlib.import_module(f"{__name__}.{module}"), cls)
 
 
-def make(generator, name: str, weights: Mapping[str, float], classifier=None, **options) -> Solver:
+def make(
+    generator, name: str, weights: Mapping[str, float], classifier=None, fold: bool = False, **options
+) -> Solver:
     """Returns the `base.Solver` of an objective, compiled already if the generator has met it before.
 
     Args:
-      generator, weights, classifier: see `losses.Objective`.
+      generator, weights, classifier, fold: see `losses.Objective`.
       name: a name in `SOLVERS`.
       **options: further arguments of the solver's class.
     """
     from tf_inversion.inversion import compiled
 
-    return compiled.kept(generator, _make, name, tuple(weights.items()), classifier, tuple(options.items()))
+    given = name, tuple(weights.items()), classifier, fold, tuple(options.items())
+    return compiled.kept(generator, _make, *given)
 
 
-def _make(generator, name, weights, classifier, options) -> Solver:
+def _make(generator, name, weights, classifier, fold, options) -> Solver:
     from tf_inversion.losses import Objective
 
-    return solver_class(name)(Objective(dict(weights), generator, classifier), **dict(options))
+    return solver_class(name)(Objective(dict(weights), generator, classifier, fold=fold), **dict(options))

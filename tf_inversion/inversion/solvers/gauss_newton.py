@@ -75,7 +75,7 @@ class GaussNewton(Solver):
     solved_db = -60.0
     solved_outside_db = -100.0  # only that tells that latents which the prior never draws are right
     least_squares = True
-    max_batch_size = 8  # Jacobians in memory, of 6.5 MB each, and as much again for its product
+    max_batch_size = 2  # clips: more of them, 100 tangents through every layer each, leave the cache
 
     def __init__(self, objective, steps: int = _STEPS, damping: float = DAMPING):
         super().__init__(objective)

@@ -31,7 +31,8 @@ class SciPyLBFGS(Solver):
         return State(z, tf.zeros([1]), none, none, none)
 
     def update(self, state: State, targets, options) -> State:
-        maxiter, tol, stopval = int(options.maxiter), float(options.tol), float(options.stopval)
+        maxiter = int(options.maxiter - state.iterations[0])
+        tol, stopval = float(options.tol), float(options.stopval)
 
         def function(z):
             value, gradient = self._value_and_gradient(tf.constant(z[None], tf.float32), targets)
@@ -48,5 +49,8 @@ class SciPyLBFGS(Solver):
         status = {0: batch.CONVERGED, 1: batch.RAN_OUT}.get(found.status, batch.FAILED)
         if found.fun <= stopval:
             status = batch.CONVERGED
+        nit, nfev = (
+            int(x[0]) + y for x, y in ((state.iterations, found.nit), (state.evaluations, found.nfev))
+        )
         z, value = (tf.constant([x], tf.float32) for x in (found.x, found.fun))
-        return State(z, value, *(tf.constant([x]) for x in (found.nit, found.nfev, status)))
+        return State(z, value, *(tf.constant([x]) for x in (nit, nfev, status)))
