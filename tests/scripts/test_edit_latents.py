@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from tf_inversion.applications.probe import Probe, save_probes
+from tf_inversion.corpus import store
 from tf_inversion.generators.loading import load_generator
 from tf_inversion.latents import load_latents, save_latents
 from tf_inversion.priors import UniformPrior
@@ -60,6 +61,21 @@ def test_clips_of_one_name_and_of_a_long_one_are_all_there(command, tiny_models,
     edited, names = load_latents(home / "out/edits/latents.npz")
     np.testing.assert_allclose(edited, latents)
     assert names == [f"{name}_digit_3_+0" for name in ("a", "a_2", 100 * "b")]
+
+
+def test_edits_clips_of_a_data_set(command, tiny_models, home):
+    columns = {
+        "path": ["one/a.wav", "two/b.wav"],
+        "status": ["ok", "ok"],
+        "latents": UniformPrior().sample(2, 100, seed=0),
+    }
+    store.write(home / "corpus/000000.parquet", columns, {})
+    arguments = ("--probe=probe.npz", "--direction=digit:3", "--strength=0", "--quiet", "--clips=two/b.wav")
+    result = command("edit_latents", *tiny_models, *arguments, "corpus", cwd=home)
+    assert (result.returncode, result.stderr) == (0, "")
+    latents, names = load_latents(home / "out/edits/latents.npz")
+    assert names == ["b_digit_3_+0"]
+    np.testing.assert_allclose(latents, columns["latents"][1:], atol=1e-6)
 
 
 def test_interpolates_between_recordings(command, tiny_models, home):

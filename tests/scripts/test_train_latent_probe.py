@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from tf_inversion.applications.probe import load_probes
+from tf_inversion.corpus import store
 from tf_inversion.latents import save_latents
 from tf_inversion.priors import UniformPrior
 
@@ -81,6 +82,28 @@ def test_of_latents_that_were_saved(command, inverter, tones):
     row = table(result.stdout)["clip_speaker"]
     assert row[:3] == ["32", "4", "100.0%"]
     assert row[4] == "100.0%"
+
+
+def test_of_a_data_set(command, inverter, tmp_path):
+    labels = ["one", "two"] * 30
+    latents = UniformPrior().sample(60, 100, seed=0)
+    latents[:, :30] += [[1 if label == "one" else -1] for label in labels]
+    columns = {
+        "path": [f"{i}.wav" for i in range(60)],
+        "label": labels,
+        "speaker": [f"speaker {i >= 40}" for i in range(60)],
+        "split": ["train"] * 40 + ["test"] * 20,
+        "status": ["ok"] * 59 + ["not finite"],
+        "latents": latents,
+    }
+    store.write(tmp_path / "corpus/000000.parquet", columns, {})
+    arguments = ("--latents=corpus", "--num_clips=50", "--confidence=0", "--quiet", "--output_dir=out")
+    result = command("train_latent_probe", inverter, *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows = table(result.stdout)
+    # The speakers of the two splits are others: there is nothing to test by.
+    assert list(rows) == ["digit", "clip_digit"]
+    assert rows["clip_digit"][:3] == ["40", "19", "100.0%"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 ATTEMPTS = 3
-_PATIENCE = 5  # seconds for a scheduler to answer
+_PATIENCE = 4  # seconds for a scheduler to answer
 _AHEAD = 4  # items that a worker has before it: what the scheduler holds does not grow with their number
 _log = logging.getLogger(__name__)
 
