@@ -6,6 +6,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -39,3 +41,16 @@ def count_gflop(function: tf.types.experimental.GenericFunction, *arguments) -> 
     run_meta = tf.compat.v1.RunMetadata()
     profile = tf.compat.v1.profiler.profile(graph, run_meta=run_meta, cmd="op", options=options)
     return profile.total_float_ops / 1e9
+
+
+def widened(few: keras.Model, many: keras.Model) -> None:
+    """Sets a network's weights to those of a narrower one with each channel several times: the same function.
+
+    That is Net2Net's widening (Chen, Goodfellow, Shlens 2016). Kernels have the channels that they read
+    last but one.
+    """
+    for narrow, wide in zip(few.weights, many.weights):
+        value = narrow.numpy()
+        for axis, (old, new) in enumerate(zip(narrow.shape, wide.shape)):
+            value = np.repeat(value, new // old, axis)
+        wide.assign(value * narrow.shape[-2] / wide.shape[-2] if value.ndim > 1 else value)

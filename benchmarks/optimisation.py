@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from absl import app, flags
 
-from measure import count_gflop, matmul_gflops
+from measure import count_gflop, matmul_gflops, widened
 
 TABLES = ["clips", "backends", "gauss_newton"]
 
@@ -56,8 +56,7 @@ def main(_):
 def load(width):
     """Returns the pretrained generator as wide as asked: each channel several times, the sounds the same.
 
-    That is Net2Net's widening (Chen, Goodfellow, Shlens 2016). Random weights would not do:
-    on those six or seven evaluations reach -25 dB.
+    Random weights would not do: on those six or seven evaluations reach -25 dB.
     """
     from tf_inversion import load_generator
     from tf_inversion.generators.wavegan import WaveGAN
@@ -67,12 +66,7 @@ def load(width):
     if rest or not times:
         raise app.UsageError(f"--width: {width} is no multiple of {generator.config.dim}")
     wide = WaveGAN(dataclasses.replace(generator.config, dim=width))
-    for few, many in zip(generator.network.weights, wide.network.weights):
-        value = few.numpy()
-        for axis, (old, new) in enumerate(zip(few.shape, many.shape)):
-            value = np.repeat(value, new // old, axis)
-        reads_channels = value.ndim == 3
-        many.assign(value / times if reads_channels else value)
+    widened(generator.network, wide.network)
     return wide
 
 
@@ -231,7 +225,7 @@ def measure(count):
 
     generator = load_generator()
     audio = synthesized_clips(generator, count, FLAGS.seed).audio
-    start = initializers.encoder(audio, load_inverter(), batch_size=64)
+    start = load_inverter().encode(audio).numpy()
     solver = LBFGS(Counted(losses.PRESETS["synthesized"], generator))
     compile_for(solver, audio, start)
     evaluated.assign(0)
