@@ -213,7 +213,6 @@ def measure(count):
 
     from tf_inversion import load_generator, load_inverter, losses
     from tf_inversion.evaluation.clip_sets import synthesized_clips
-    from tf_inversion.inversion import initializers
     from tf_inversion.inversion.solvers.lbfgs import LBFGS
 
     evaluated = tf.Variable(0)

@@ -145,7 +145,6 @@ def search(
             audio,
             models,
             method,
-            starts=1 if method == "hybrid" else None,  # whoever watches can go on from the answer
             max_iterations=max_iterations,
             watch=None if chosen.refine == "none" else watch,
         )
@@ -229,7 +228,14 @@ def edit(
     return (prior.project(blended + amounts @ directions - excess) + excess).astype(np.float32)
 
 
-def show(models: ModelBundle, clip: Clip, latents: np.ndarray | None, status: str, play: bool = False) -> str:
+def show(
+    models: ModelBundle,
+    clip: Clip,
+    latents: np.ndarray | None,
+    status: str,
+    play: bool = False,
+    draft: bool = False,
+) -> str:
     """Returns HTML: players, figure and metrics of a clip beside what its latents make.
 
     It holds all it shows: audio as WAV, the figure as PNG, and the files to save.
@@ -240,6 +246,7 @@ def show(models: ModelBundle, clip: Clip, latents: np.ndarray | None, status: st
       latents: float32 [latent_dim] of the result; None if there is none yet.
       status: a line on how it came about.
       play: start the result's player.
+      draft: draw the figure coarsely, since a better result comes soon.
     """
     rate = models.generator.sample_rate
     versions = {"original": clip.audio}
@@ -248,7 +255,7 @@ def show(models: ModelBundle, clip: Clip, latents: np.ndarray | None, status: st
     sounds = {version: pages.sound(audio, rate, "wav") for version, audio in versions.items()}
     figure = io.BytesIO()
     columns = {version: audio[None] for version, audio in versions.items()}
-    figures.reconstructions(columns, rate, "").savefig(figure, format="png", dpi=_DPI)
+    figures.reconstructions(columns, rate, "").savefig(figure, format="png", dpi=_DPI / 2 if draft else _DPI)
     numbers, saved = [], []
     if latents is not None:
         numbers = _numbers(clip, versions["result"], latents, rate)

@@ -141,7 +141,7 @@ class _Page:
                 with gr.Column():
                     method = gr.Radio(list(METHODS), value="hybrid", label="Method", elem_id="method")
                     iterations = gr.Slider(
-                        10, _MAX_ITERATIONS, 200, step=10, label="Iterations at most", elem_id="iterations"
+                        10, _MAX_ITERATIONS, 60, step=10, label="Iterations at most", elem_id="iterations"
                     )
                     scale = gr.Checkbox(
                         bool(self._peak),
@@ -225,7 +225,7 @@ class _Page:
             yield self._answer(note=str(error))
             return
         session = dataclasses.replace(session, clip=clip, base=None)
-        yield self._answer(session, note, explorer.show(self._models, clip, None, "searching"))
+        yield self._answer(session, note, explorer.show(self._models, clip, None, "searching", draft=True))
         yield from self._search(session, method, iterations, request)
 
     def _draw(self, session: Session) -> Iterator[list]:
@@ -262,7 +262,8 @@ class _Page:
         return [session, gr.skip(), stage, *moved, *(gr.Slider(value=0, label=label) for label in labels)]
 
     def _show(self, session: Session, found: explorer.Found) -> str:
-        return explorer.show(self._models, session.clip, found.latents, found.status)
+        draft = not found.done
+        return explorer.show(self._models, session.clip, found.latents, found.status, draft=draft)
 
     def _answer(
         self, session: Session | None = None, note: str | None = None, stage: str | None = None
