@@ -19,6 +19,7 @@ import itertools
 
 from absl import flags
 
+from tf_inversion.corpus.settings import ClusterSettings
 from tf_inversion.inversion.methods import plan
 from tf_inversion.inversion.settings import METHOD_HELP, InversionSettings
 from tf_inversion.models import ModelBundle, ModelSettings
@@ -27,6 +28,7 @@ from tf_inversion.scripts import command, common_flags, settings_flags
 FLAGS = flags.FlagValues()
 settings_flags.define(ModelSettings, FLAGS)
 settings_flags.define(InversionSettings, FLAGS, without=("method", "init_file", "error_bars"))
+settings_flags.define(ClusterSettings, FLAGS, only=("scheduler",))
 common_flags.define(FLAGS, "data_dir", "output_dir", "peak", output_dir="out/evaluation")
 _define_integer = functools.partial(flags.DEFINE_integer, flag_values=FLAGS)
 _SPLITS, _TABLES = ["train", "valid", "test", "all"], ["synthesized", "real"]
@@ -39,13 +41,23 @@ _define_integer("report_clips", 150, "Clips of each kind that report.html shows;
 
 
 def main(arguments: list[str]) -> None:
+    from tf_inversion.corpus import cluster
+
     command.refuse_arguments(arguments)
+    where = {"scheduler": FLAGS.scheduler} if FLAGS.scheduler else {"workers": 0}
+    with cluster.connect(ClusterSettings(**where), FLAGS.output_dir) as client:
+        _evaluate(client)
+
+
+def _evaluate(client) -> None:
+    """Makes the tables, by a cluster's workers if there is a client."""
     folder = common_flags.output_dir(FLAGS)
     settings = {name: settings_flags.read(InversionSettings, FLAGS, method=name) for name in FLAGS.methods}
     plans = [plan(chosen) for chosen in settings.values()]
 
     from tf_inversion import paths
     from tf_inversion.audio.layouts import find_clips
+    from tf_inversion.corpus.parts import invert_on, job_of
     from tf_inversion.evaluation.evaluation import evaluate
     from tf_inversion.evaluation.outputs import write_evaluation
     from tf_inversion.inversion.invert import invert
@@ -53,7 +65,8 @@ def main(arguments: list[str]) -> None:
     found = find_clips(FLAGS.data_dir or paths.bundled("speech"), FLAGS.split if FLAGS.data_dir else "all")
     needs, wants = ["judge"], ["classifier"] if any(x.refine != "none" for x in plans) else []
     (needs if any(x.needs_inverter for x in plans) else wants).append("inverter")
-    models = ModelBundle.load(settings_flags.read(ModelSettings, FLAGS), needs=needs, wants=wants)
+    model_settings = settings_flags.read(ModelSettings, FLAGS)
+    models = ModelBundle.load(model_settings, needs=needs, wants=wants)
     fitting = {"synthesized": models, "real": models.for_classes(found.label_names)}
     clip_sets = {
         "synthesized": lambda seed: common_flags.synthesized(FLAGS, models.generator, FLAGS.num_clips, seed),
@@ -64,8 +77,13 @@ def main(arguments: list[str]) -> None:
         methods = {}
         for name, chosen in settings.items():
             bar = common_flags.progress(FLAGS, f"seed {seed}, {kind}, {name}")
-            given = {"settings": dataclasses.replace(chosen, seed=seed), "progress": bar}
-            methods[name] = functools.partial(invert, models=fitting[kind], **given)
+            chosen = dataclasses.replace(chosen, seed=seed)
+            if client:
+                job = job_of(fitting[kind], model_settings, chosen)
+                methods[name] = functools.partial(invert_on, client, job=job, progress=bar)
+            else:
+                given = {"settings": chosen, "progress": bar}
+                methods[name] = functools.partial(invert, models=fitting[kind], **given)
         measuring = {"batch_size": FLAGS.batch_size, "progress": common_flags.progress(FLAGS, "measuring")}
         evaluation = evaluate(clip_sets[kind](seed), models, methods, **measuring)
         runs.setdefault(seed, {})[kind] = evaluation.summary()

@@ -10,17 +10,6 @@ from tf_inversion.corpus import cluster
 from tf_inversion.corpus.settings import ClusterSettings
 
 
-@pytest.fixture(scope="module")
-def client():
-    """Dask in threads of this process."""
-    from distributed import Client
-
-    with Client(
-        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None, set_as_default=False
-    ) as client:
-        yield client
-
-
 def square_at_attempt(item: int, folder: str, attempts: dict[int, int]) -> int:
     """Squares an item, from its so-manieth attempt on."""
     with open(Path(folder, f"{item}"), "a", encoding="utf-8") as file:

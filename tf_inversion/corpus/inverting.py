@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tf_inversion.inversion.result import InversionResult
 
 _MODELS = ("generator", "inverter", "classifier")
-_alone = threading.Lock()  # a worker may have several threads, and TensorFlow takes its cores by itself
+_lock = threading.Lock()  # a worker may have several threads, and TensorFlow takes its cores by itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,25 +36,24 @@ class Job:
     Attributes:
       output_dir: where they are written, an absolute path.
       models: which, by absolute paths.
-      needs, wants: see `ModelBundle.load`.
+      needs: those of them that are loaded beside the generator, see `ModelBundle.load`.
       inversion: how clips are inverted.
       peak: that clips are scaled to; 0 leaves them.
       metrics: columns that are measured.
       reconstructions: whether they are written.
       threads: cores of a worker.
-      record: settings and fingerprints of the models, in JSON.
+      record: fingerprints of the models, versions and, for the files, settings, in JSON.
     """
 
-    output_dir: str
     models: ModelSettings
     needs: tuple[str, ...]
-    wants: tuple[str, ...]
     inversion: InversionSettings
-    peak: float
-    metrics: tuple[str, ...]
-    reconstructions: bool
-    threads: int
     record: str
+    output_dir: str = ""
+    peak: float = 0.0
+    metrics: tuple[str, ...] = ()
+    reconstructions: bool = False
+    threads: int = 1
 
 
 def invert_shard(shard: Shard, job: Job) -> int:
@@ -63,11 +62,11 @@ def invert_shard(shard: Shard, job: Job) -> int:
     Raises:
       ClusterError: if the worker's models or versions are others than the record's.
     """
-    with _alone, _without_warnings():
+    with alone():
         from tf_inversion.audio.clips import load_clips
         from tf_inversion.inversion.invert import invert
 
-        models = _models(job)
+        models = models_of(job)
         rate = models.generator.sample_rate
         clips = load_clips(shard.paths, models.generator.num_samples, rate, job.peak)
         result = invert(clips.audio, models, job.inversion)
@@ -89,6 +88,19 @@ def use_cores(threads: int, gpu: int | None = None) -> None:
         gpus = tf.config.list_physical_devices("GPU")
         if gpu is not None and gpus:
             tf.config.set_visible_devices([] if gpu < 0 else gpus[gpu % len(gpus)], "GPU")
+
+
+def absolute(chosen: ModelSettings) -> ModelSettings:
+    """Returns the settings with paths that hold in any working directory; a class stays as it is."""
+    found = {name: getattr(chosen, name) for name in ("generator", "inverter", "classifier")}
+    return dataclasses.replace(
+        chosen,
+        **{
+            name: os.path.abspath(path)
+            for name, path in found.items()
+            if path and (":" not in path or os.path.exists(path))
+        },
+    )
 
 
 def versions() -> dict[str, str]:
@@ -114,10 +126,15 @@ def fingerprints(models: ModelBundle) -> dict[str, str]:
     return found
 
 
-@functools.lru_cache(maxsize=1)  # loaded once and, with what was compiled for them, kept
-def _models(job: Job) -> ModelBundle:
+@functools.lru_cache(maxsize=2)  # loaded once and, with what was compiled for them, kept
+def models_of(job: Job) -> ModelBundle:
+    """Returns the models of a job, if they are what its record says.
+
+    Raises:
+      ClusterError: if they, or the versions here, are others.
+    """
     use_cores(job.threads, _gpu())
-    models = ModelBundle.load(job.models, needs=job.needs, wants=job.wants)
+    models = ModelBundle.load(job.models, needs=job.needs, wants=())
     wanted = json.loads(job.record)
     for name, mine in {**versions(), **fingerprints(models)}.items():
         if mine != wanted[name]:
@@ -137,15 +154,16 @@ def _gpu() -> int | None:
 
 
 @contextlib.contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Keeps the library from saying of each shard what the rows tell."""
+def alone() -> Iterator[None]:
+    """Lets a process do one thing at a time, and the library not warn of each shard of what the rows tell."""
     log = logging.getLogger("tf_inversion")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
+    with _lock:
+        level = log.level  # which another thread has put back by now
+        log.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
 
 
 def _columns(

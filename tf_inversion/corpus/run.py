@@ -92,13 +92,13 @@ def prepare(
         )
     inverting.use_cores(threads, None if in_process else -1)
     refined = method.refine != "none"
-    needs = ("inverter",) if method.needs_inverter else ()
+    needs: tuple[str, ...] = ("inverter",) if method.needs_inverter else ()
     wants = (*(() if needs else ("inverter",)), *(("classifier",) if refined else ()))
-    chosen = _absolute(model_settings)
+    chosen = inverting.absolute(model_settings)
     bundle = models.ModelBundle.load(chosen, needs=needs, wants=wants)
     if refined:
         bundle = bundle.for_classes(folder.clips.label_names)
-    wants = tuple(name for name in wants if getattr(bundle, name) is not None)
+    needs = tuple(name for name in ("inverter", "classifier") if getattr(bundle, name) is not None)
     if peak is None:
         peak = bundle.inverter.peak if bundle.inverter else 0.0
     record = {
@@ -114,7 +114,6 @@ def prepare(
         output_dir=str(output),
         models=chosen,
         needs=needs,
-        wants=wants,
         inversion=inversion,
         peak=peak,
         metrics=corpus.metrics,
@@ -127,19 +126,6 @@ def prepare(
 
 def _sizes(num: int, size: int) -> list[int]:
     return [min(size, num - start) for start in range(0, num, size)]
-
-
-def _absolute(chosen: models.ModelSettings) -> models.ModelSettings:
-    """Returns the settings with paths that hold in any working directory; a class stays as it is."""
-    found = {name: getattr(chosen, name) for name in ("generator", "inverter", "classifier")}
-    return dataclasses.replace(
-        chosen,
-        **{
-            name: os.path.abspath(path)
-            for name, path in found.items()
-            if path and (":" not in path or os.path.exists(path))
-        },
-    )
 
 
 def _fingerprint(folder: ClipFolder) -> str:

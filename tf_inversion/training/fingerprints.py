@@ -22,7 +22,8 @@ def fingerprint(of: ClipList | keras.layers.Layer | None) -> str:
         weights = of.get_weights()
         digest = _digest(*(weight.tobytes() for weight in weights))
         return f"{sum(weight.size for weight in weights)} weights, sha256 {digest}"
-    names = [Path(os.path.abspath(path)).relative_to(folder(of)).as_posix() for path in of.paths]
+    home = folder(of)
+    names = [Path(os.path.abspath(path)).relative_to(home).as_posix() for path in of.paths]
     labels = [of.label_names[label] for label in of.labels] if of.labels else [""] * len(names)
     lines = "".join(f"{name}\t{label}\n" for name, label in zip(names, labels))
     return f"{len(names)} clips, sha256 {_digest(os.fsencode(lines))}"
