@@ -6,7 +6,6 @@ import dataclasses
 import html
 import importlib
 import re
-import sys
 import textwrap
 from pathlib import Path
 
@@ -55,6 +54,3 @@ def _table(what: str, rows: list[tuple[str, object, str]]) -> str:
 
 def _escape(text: str) -> str:
     return re.sub(r"([|*_\[\]])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
-
-
-sys.path.insert(0, str(ROOT))
