@@ -346,7 +346,7 @@ def test_a_full_disk_leaves_nothing(models, monkeypatch, tmp_path):
             saved_model.export(tmp_path / "inverter", models)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert list((tmp_path / "inverter").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
