@@ -27,7 +27,7 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, k: int) -> np.ndarray:
 
 
 class LatentIndex:
-    """Tells which clips sound nearest in latent space: of 100,000 in milliseconds.
+    """Tells which clips sound nearest in latent space.
 
     Attributes:
       names: of the n clips.
