@@ -32,7 +32,7 @@ def open_chromium(profile: Path, *arguments: str):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    chromium.set_script_timeout(60)
+    chromium.set_script_timeout(300)  # of a machine that has much else to do
     return chromium
 
 
