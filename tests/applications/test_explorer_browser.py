@@ -62,7 +62,7 @@ def page(browser, address):
     wait_for(browser, "document.querySelector('input[type=file]')")
     yield browser
     wrong = [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"]
-    # The file that is too large is refused, sometimes before Gradio knows of its upload, or logs the response.
+    # The file that is too large is refused, sometimes before Gradio knows of its upload, which it may log.
     assert [line for line in wrong if not re.search("413|upload_progress|/assets/.* Response$", line)] == []
     sent = [request for request in requests(browser) if request["documentURL"].startswith(address)]
     urls = {request["request"]["url"] for request in sent}
