@@ -9,7 +9,8 @@ Writes OUTPUT_DIR/000000.parquet and so on, a shard of --shard_size clips each, 
 path, label, speaker, split, status ("ok" or why there are no latents), latents, metrics, the search.
 Shards that are there are skipped, so the same command goes on after anything; for other settings, models or
 clips name another OUTPUT_DIR. train_latent_probe and edit_latents take the folder for --latents and PATHs.
-A file that can't be read is a row that says so. A shard that fails three times is reported; exit code 1.
+A file that can't be read is a row that says so; if none can, the exit code is 1. A shard that fails three
+times is reported; exit code 1.
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ def main(arguments: list[str]) -> int:
     for shard, error in lost:
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"shard {shard.number} ({shard.names[0]} ...): {reason[:300]}")
-    total = sum(corpus.sizes) - sum(len(shard) for shard, _ in lost)
-    print(f"{output}: {total - failed} of {sum(corpus.sizes)} clips; {failed} failed, their rows say why")
-    return 1 if lost else 0
+    inverted = sum(corpus.sizes) - sum(len(shard) for shard, _ in lost) - failed
+    print(f"{output}: {inverted} of {sum(corpus.sizes)} clips; {failed} failed, their rows say why")
+    return 1 if lost or not inverted else 0
 
 
 run = command.runner(main, __doc__, FLAGS)

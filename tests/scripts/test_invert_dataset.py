@@ -117,6 +117,15 @@ def test_mistakes_end_in_one_line(invert_dataset, inverted, home, write_noise, a
     assert sorted(inverted.rglob("*")) == before
 
 
+def test_a_corpus_of_which_nothing_can_be_read_has_failed(invert_dataset, home):
+    (home / "broken").mkdir()
+    (home / "broken/a.wav").write_bytes(b"RIFF, but no more")
+    result = invert_dataset("nothing", "--data_dir=broken", "--quiet")
+    assert result.returncode == 1
+    assert "0 of 1 clips; 1 failed" in result.stdout
+    assert [row["status"][:12] for row in rows(home / "nothing")] == ["not readable"]
+
+
 def test_workers_make_what_one_process_makes(invert_dataset, inverted, home):
     flags = ("--workers=2", "--reconstructions", "--metrics=mse,nmse_db")
     result = invert_dataset("workers", *flags)
