@@ -49,7 +49,7 @@ def test_an_index_that_tensorflow_wrote_passes(index):
     [
         # A dimension of 256 becomes 383, and the highest bit of a varint's end asks for more.
         ("larger", b"\x12\x03\x08\x80\x02", b"\x12\x03\x08\xff\x02", "larger than its data"),
-        ("type", b"\x08\x01\x12", b"\x08\x7f\x12", "not a valid|Unable|127"),
+        ("type", b"\x08\x01\x12", b"\x08\x63\x12", "not a valid|Unable|99"),
         ("wire", b"\x08\x01\x12", b"\x0f\x01\x12", "Error parsing"),
     ],
 )
