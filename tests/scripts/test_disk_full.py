@@ -33,6 +33,11 @@ CASES = {
     "generate_audio": ("--num=3 --generator=curved:Curved", 20_000, ("synthesized_00000.wav", "latents.npz")),
     "evaluate_generator": ("--data_dir=data --split=all --num_clips=20 JUDGE", 90_000, PNG),
     "invert_audio": ("data --method=encoder CURVED", 80_000, ("reconstructions/0_a_0.wav", "metrics.csv")),
+    "invert_dataset": (
+        "--data_dir=data --shard_size=3 --workers=0 --method=encoder --reconstructions CURVED",
+        0,
+        ("000000.parquet", "_reconstructions/0_a_0.wav.flac"),
+    ),
     "evaluate_inversion": (
         "--data_dir=data --split=all --num_clips=2 INVERTER JUDGE",
         200_000,

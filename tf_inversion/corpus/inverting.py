@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import io
 import json
 import logging
 import os
@@ -225,5 +226,7 @@ def _write_reconstructions(
     for path, audio, known in zip(clips.paths, result.audio, _known(result)):
         if known:
             target = Path(job.output_dir, "_reconstructions", f"{name_of[path]}.flac")
+            contents = io.BytesIO()  # of a full disk libsndfile says no more than that there was an error
+            soundfile.write(contents, audio, sample_rate, subtype="PCM_16", format="FLAC")
             with paths.writing(target) as unfinished:
-                soundfile.write(unfinished, audio, sample_rate, subtype="PCM_16", format="FLAC")
+                unfinished.write_bytes(contents.getvalue())

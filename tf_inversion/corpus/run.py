@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tf_inversion import errors, models
+from tf_inversion import errors, models, paths
 from tf_inversion.audio.layouts import ClipFolder
 from tf_inversion.corpus import cluster, inverting, shards, store
 from tf_inversion.corpus.settings import CorpusSettings
@@ -47,11 +47,15 @@ class Corpus:
 
         Raises:
           ClusterError: if the scheduler is lost.
+          OSError: if the disk is full, on which every other shard would fail too.
         """
         to_do = (
             shard for shard in shards.cut(self.folder, self.shard_size) if shard.number not in self.finished
         )
-        yield from cluster.run(client, inverting.invert_shard, to_do, self.job)
+        for outcome in cluster.run(client, inverting.invert_shard, to_do, self.job):
+            if outcome.error and paths.disk_full(outcome.error):
+                raise outcome.error
+            yield outcome
         # Of writers that were killed; a shard that is being written at this moment is there already.
         for folder in Path(self.job.output_dir).rglob(".unfinished-*"):
             shutil.rmtree(folder, ignore_errors=True)
