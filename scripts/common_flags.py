@@ -102,6 +102,7 @@ def given_clips(
         flag_values.peak or 0.0,
         all_slices,
         progress(flag_values, "reading"),
+        generator.num_channels,
     )
 
 

@@ -9,7 +9,8 @@
   invert_audio --generator=wavegan_sc09/ --inverter=runs/inverter/inverter.keras clips/
 
 PATHs are files, folders (searched through) and globs. Writes to OUTPUT_DIR
-latents.npz (`latents` float32 [n, latent_dim], `names`; with --error_bars `std`),
+latents.npz (`latents` float32 [n, latent_dim], `names`; with --error_bars `std`; of a conditional GAN
+`condition`, the classes or codes),
 reconstructions/<name>.wav, metrics.csv and, unless --noreport, report.html to hear and see it all.
 Clips, trace and report of an earlier run in OUTPUT_DIR are removed, files of others are not.
 A file that can't be read is reported and the others are done; the exit code is then 1.
@@ -51,7 +52,9 @@ def main(arguments: list[str]) -> int:
 
     needs, wants = [], ["judge"] if method.refine == "none" else ["classifier", "judge"]
     (needs if method.needs_inverter else wants).append("inverter")
-    models = ModelBundle.load(settings_flags.read(ModelSettings, FLAGS), needs=needs, wants=wants)
+    models = ModelBundle.load(
+        settings_flags.read(ModelSettings, FLAGS), needs=needs, wants=wants, conditional=True
+    )
     clips = common_flags.given_clips(
         FLAGS,
         arguments,

@@ -136,6 +136,10 @@ def test_settings_need_no_tensorflow_and_know_every_prior():
         "original_graph",
         "latent_tensor",
         "audio_tensor",
+        "condition_tensor",
+        "condition_kind",
+        "condition_labels",
+        "label",
         "latent_prior",
     }
 

@@ -34,8 +34,11 @@ def save_latents(
     names: Sequence[str],
     std: np.ndarray | None = None,
     clip_paths: Sequence[str] | None = None,
+    condition: Sequence[str] | None = None,
 ) -> None:
-    """Writes `latents` [n, latent_dim], the n `names` of their clips, error bars `std` and `paths` as .npz.
+    """Writes `latents` [n, latent_dim] and the n `names` of their clips as .npz, and what else is known.
+
+    That is error bars `std`, `paths` and `condition`, see `InversionResult`.
 
     Read it by `load_latents` or np.load(path): nothing in it is pickled.
     """
@@ -44,6 +47,8 @@ def save_latents(
         arrays["std"] = np.asarray(std, np.float32)
     if clip_paths is not None:
         arrays["paths"] = np.asarray(clip_paths, np.str_)
+    if condition is not None:
+        arrays["condition"] = np.asarray(condition, np.str_)
     with paths.writing(path) as unfinished:
         np.savez(unfinished, **arrays)
 

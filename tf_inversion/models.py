@@ -43,8 +43,35 @@ class ModelSettings(Settings):
     original_graph: bool = setting(
         False, "Run the checkpoint's own graph (infer.meta) instead of the Keras port."
     )
-    latent_tensor: str = setting("z:0", "With --original_graph: the tensor that takes the latents.")
-    audio_tensor: str = setting("G_z:0", "With --original_graph: the tensor that gives the audio.")
+    latent_tensor: str | None = setting(
+        None,
+        "Where latents enter: a tensor of the original graph (default there: z:0), or an input of a model "
+        "that has several.",
+    )
+    audio_tensor: str | None = setting(
+        None,
+        "Where audio leaves: a tensor of the original graph (default there: G_z:0), or an output of a model "
+        "that has several.",
+    )
+    condition_tensor: str | None = setting(
+        None,
+        "Where a conditional GAN takes a class or a code beside the latents, if that is not its only other "
+        "input.",
+    )
+    condition_kind: str = setting(
+        "one_hot",
+        "What a conditional GAN takes: a class, as a one-hot vector or number (one_hot), or a binary code, "
+        "as fiwGAN's (binary).",
+        choices=("one_hot", "binary"),
+    )
+    condition_labels: tuple[str, ...] = setting(
+        (), "The names of a conditional GAN's classes, in its order: zero,one,two."
+    )
+    label: str | None = setting(
+        None,
+        "The class or code of a conditional GAN's clips, by name or number. Default: recovered with the "
+        "latents, where clips are inverted.",
+    )
     latent_prior: str | None = setting(
         None,
         "What the GAN draws its latents from. Default: as its file says, else uniform in [-1, 1].",
@@ -86,11 +113,6 @@ class ModelBundle:
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        if condition := self.generator.condition:
-            raise errors.InvalidArgumentError(
-                f"generator: takes a condition of {condition.size} values beside latents; "
-                "fix it by generators.conditional.Conditioned"
-            )
         for name in _MUST_FIT:
             if misfit := _misfit(name, getattr(self, name), self.generator):
                 raise errors.InvalidArgumentError(f"{name}: {misfit}")
@@ -102,6 +124,7 @@ class ModelBundle:
         *,
         needs: Sequence[str] = ("inverter",),
         wants: Sequence[str] = ("classifier", "judge"),
+        conditional: bool = False,
     ) -> ModelBundle:
         """Loads the generator and the models that are asked for, by default the pretrained ones.
 
@@ -110,6 +133,7 @@ class ModelBundle:
           needs: of "inverter", "classifier" and "judge" those that must be there.
           wants: those that are None where the settings name none and the pretrained one does not fit;
             nor is the pretrained inverter of any use to another generator.
+          conditional: whether the generator may take a condition that is not fixed.
 
         Raises:
           ModelFileError: if a file is missing, damaged or of another kind.
@@ -123,8 +147,22 @@ class ModelBundle:
             original_graph=settings.original_graph,
             latent_tensor=settings.latent_tensor,
             audio_tensor=settings.audio_tensor,
+            condition_tensor=settings.condition_tensor,
+            condition_kind=settings.condition_kind,
+            condition_labels=settings.condition_labels,
+            label=settings.label,
             latent_prior=settings.latent_prior,
         )
+        if generator.condition and not conditional:
+            raise errors.InvalidArgumentError(
+                "generator: takes a class or code beside latents; give one as label: "
+                f"{', '.join(generator.condition.names[:20])}"
+            )
+        if generator.feature_shape:
+            raise errors.InvalidArgumentError(
+                f"generator: makes features of shape {generator.feature_shape}, not audio; invert them by "
+                "`invert` in Python, or name the tensor of audio by audio_tensor"
+            )
         models, sources = {}, {"generator": settings.generator or "pretrained"}
         for name in (*needs, *wants):
             models[name] = _load_fitting(name, settings, generator, needed=name in needs)

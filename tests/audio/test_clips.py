@@ -83,6 +83,25 @@ def test_every_slice_is_loaded_on_request(write):
     assert not clips.report.longer
 
 
+def test_clips_of_several_channels(write):
+    stereo = np.stack([np.linspace(0.1, 0.5, 2700), np.linspace(-0.4, -0.1, 2700)])
+    mono = np.linspace(0.1, 0.3, 600)
+    paths = [write("stereo.wav", stereo.T), write("mono.wav", mono), write("other.wav", np.ones([50, 3]))]
+    options = {"num_channels": 2, "peak": 0.8}
+    loaded = load_clips(paths, N, all_slices=True, **options)
+    assert loaded.audio.shape == (4, 2, N)
+    np.testing.assert_allclose(loaded.audio[0], 2 * stereo[:, :N], rtol=1e-5)
+    np.testing.assert_allclose(loaded.audio[3, 1, :600], 0.8 / 0.3 * mono, rtol=1e-5)
+    (message,) = loaded.report.unreadable.values()
+    assert message.endswith("other.wav: has 3 channels, but 2 are wanted; mix it down")
+    ((batch, _),) = clip_dataset(ClipList(paths[:2]), batch_size=4, num_samples=N, **options)
+    np.testing.assert_allclose(batch, loaded.audio[[0, 3]], rtol=1e-6)
+    resampled = load_clips(paths[:1], N, 8000, num_channels=2).audio[0]
+    for channel, samples in zip(resampled, stereo):
+        alone = load_clips([write("alone.wav", samples)], N, 8000).audio[0]
+        np.testing.assert_allclose(channel, alone, atol=1e-5)
+
+
 def test_clips_of_the_same_name_are_kept_apart(tmp_path, write):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

@@ -1,5 +1,8 @@
 """Conditional generators, at the level of calls: a second input, and the same fixed."""
 
+import dataclasses
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import tensorflow as tf
 from tf_inversion import errors
 from tf_inversion.generators.base import Generator
 from tf_inversion.generators.conditional import Condition, Conditioned
-from tf_inversion.models import ModelBundle
+from tf_inversion.models import ModelBundle, ModelSettings
 
 WORDS = Condition(3, labels=("zero", "one", "two"))
 
@@ -25,6 +28,11 @@ class Tones(Generator):
         tones = np.sin(np.outer([1, 2, 3], np.arange(32) / 10)).astype(np.float32)
         left = tf.tile(tf.reduce_sum(z, 1, keepdims=True), [1, 32])
         return tf.stack([left, condition @ tones], axis=1)
+
+
+def _load(path, settings, **options):
+    settings = dataclasses.replace(settings, generator=str(path))
+    return ModelBundle.load(settings, needs=(), wants=(), **options)
 
 
 def test_vectors_of_labels_and_codes():
@@ -49,8 +57,10 @@ def test_every_class_is_drawn_as_often(condition):
     np.testing.assert_array_equal(condition.sample(5, seed=1), condition.sample(3000, seed=1)[:5])
 
 
-def test_fixed_it_is_a_generator_of_latents_alone():
+def test_fixed_it_is_a_generator_of_latents_alone(tmp_path):
     generator = Tones()
+    generator.to_model().save(tmp_path / "tones.keras")
+    load = functools.partial(_load, tmp_path / "tones.keras")
     fixed = Conditioned(generator, WORDS.vector("one"))
     z = fixed.draw_latents(5, seed=0)
     assert (fixed.condition, fixed.prior, fixed.num_channels) == (None, generator.prior, 2)
@@ -62,8 +72,10 @@ def test_fixed_it_is_a_generator_of_latents_alone():
     np.testing.assert_array_equal(audio, generator(z, np.tile(WORDS.vector("one"), [5, 1])))
     np.testing.assert_array_equal(tape.gradient(audio, latents), np.full((5, 4), 32))
     assert ModelBundle(fixed).generator is fixed
-    with pytest.raises(errors.InvalidArgumentError, match="takes a condition of 3 values"):
-        ModelBundle(generator)
+    with pytest.raises(errors.InvalidArgumentError, match=r"give one as label: zero, one, two"):
+        load(ModelSettings())
+    assert isinstance(load(ModelSettings(label="one")).generator, Conditioned)
+    assert load(ModelSettings(), conditional=True).generator.condition == WORDS
 
 
 def test_a_vector_of_another_size_is_refused():

@@ -271,14 +271,13 @@ def test_any_keras_model_from_latents_to_audio_loads(tmp_path, channels):
 
 
 def test_model_of_another_kind_is_refused(tmp_path):
-    to_images = [keras.layers.Dense(16), keras.layers.Reshape([2, 2, 2, 2])]
-    image_model = keras.Sequential([keras.Input([3]), *to_images])
-    image_model.save(tmp_path / "images.keras")
-    with pytest.raises(errors.ModelFileError, match=r"images\.keras: returns \(1, 2, 2, 2, 2\)"):
-        load_generator(tmp_path / "images.keras")
-    sequence_model = keras.Sequential([keras.Input([5, 3]), keras.layers.Dense(4)])
+    classifier = keras.Sequential([keras.Input([64]), keras.layers.Dense(4)])
+    classifier.save(tmp_path / "words.keras")
+    with pytest.raises(errors.ModelFileError, match=r"words\.keras: makes 4 samples of 64 latents"):
+        load_generator(tmp_path / "words.keras")
+    sequence_model = keras.Sequential([keras.Input([None, 3]), keras.layers.Dense(4)])
     sequence_model.export(tmp_path / "sequences", verbose=False)
-    with pytest.raises(errors.ModelFileError, match=r"sequences: takes \(None, 5, 3\)"):
+    with pytest.raises(errors.ModelFileError, match=r"sequences: takes \(None, None, 3\)"):
         load_generator(tmp_path / "sequences")
 
 

@@ -1,7 +1,7 @@
 """From audio files to clips: the one preprocessing of training, evaluation and inversion.
 
-Mono, resampled, the first `num_samples` samples, zero-padded at the end, the
-level untouched unless a peak is asked for.
+Mono unless several channels are asked for, resampled, the first `num_samples`
+samples, zero-padded at the end, the level untouched unless a peak is asked for.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class LoadedClips:
     """Clips in memory.
 
     Attributes:
-      audio: float32 [n, num_samples].
+      audio: float32 [n, num_samples], or [n, num_channels, num_samples].
       names: n different names to call the results by; see `names.unique_names`.
       paths: the file that each clip comes from.
       report: what was noticed, unreadable files included.
@@ -120,6 +120,7 @@ def check_clips(
     whole: bool = False,
     least: int = 0,
     progress: Callable[[Iterable], Iterable] = iter,
+    num_channels: int = 1,
 ) -> CheckedClips:
     """Reads each file once, logs what is noticed, and leaves out the unreadable.
 
@@ -132,6 +133,7 @@ def check_clips(
         of which all will be used.
       least: so many must be readable, and not all of them silent.
       progress: wraps the loop over the clips; tqdm for a bar.
+      num_channels: that will be used; files have so many, or one.
 
     Raises:
       DatasetError: if fewer are, or `least` is not 0 and all are silent.
@@ -141,13 +143,13 @@ def check_clips(
     unique = list(dict.fromkeys(clips.paths))
     for path in progress(unique):
         try:
-            source, samples = decoding.open_audio(path, None if whole else seconds + _MARGIN)
+            source, samples = decoding.open_audio(path, None if whole else seconds + _MARGIN, num_channels)
         except errors.AudioFileError as error:
             report.unreadable[path] = str(error)
             continue
         if not whole:
-            samples = samples[: math.ceil(seconds * source.sample_rate)]
-            if source.num_frames > len(samples):
+            samples = samples[..., : math.ceil(seconds * source.sample_rate)]
+            if source.num_frames > samples.shape[-1]:
                 report.longer.append(path)
         if source.sample_rate != sample_rate:
             report.resampled.append(path)
@@ -157,7 +159,7 @@ def check_clips(
         if level.max() <= SILENCE:
             report.silent.append(path)
         loud = level >= _CEILING
-        if (loud[:-2] & loud[1:-1] & loud[2:]).any():
+        if (loud[..., :-2] & loud[..., 1:-1] & loud[..., 2:]).any():
             report.clipped.append(path)
         sources[path] = source
     if least and 0 < len(sources) == len(report.silent):
@@ -185,8 +187,11 @@ def clip_dataset(
     shuffle_seed: int | None = None,
     start: int = 0,
     repeat: bool = False,
+    num_channels: int = 1,
 ) -> tf.data.Dataset:
     """Batches of (audio float32 [batch, num_samples], label int64 [batch], -1 if unlabelled).
+
+    Of several channels, audio is [batch, num_channels, num_samples].
 
     The order depends on nothing but the arguments: epoch e is shuffled by
     (shuffle_seed, e), and `start` gives the very batches that a run from 0
@@ -199,20 +204,22 @@ def clip_dataset(
       shuffle_seed: None keeps the order of the list.
       start: number of batches to skip.
       repeat: go on for ever, in full batches that run across the ends of epochs.
+      num_channels: of the audio.
 
     Raises:
       DatasetError: if no clip is readable.
     """
     if not isinstance(clips, CheckedClips):
-        clips = check_clips(clips, num_samples, sample_rate)
+        clips = check_clips(clips, num_samples, sample_rate, num_channels=num_channels)
     if not len(clips):
         bad = clips.report.unreadable
         raise errors.DatasetError(f"none of {len(bad)} clips can be read: {_few(bad)}")
     labels = tf.constant(clips.labels or [-1] * len(clips), tf.int64)
-    waveform = decoding.reader(clips.sources, sample_rate)
+    waveform = decoding.reader(clips.sources, sample_rate, num_channels)
+    shape = _shape(num_samples, num_channels)
 
     def load(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return _fit(waveform(i), num_samples, peak), labels[i]
+        return _fit(waveform(i), shape, peak), labels[i]
 
     indices = _indices(len(clips), shuffle_seed, start * batch_size, repeat)
     dataset = indices.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -226,6 +233,7 @@ def load_clips(
     peak: float = 0.0,
     all_slices: bool = False,
     progress: Callable[[Iterable], Iterable] = iter,
+    num_channels: int = 1,
 ) -> LoadedClips:
     """Loads files, preprocessed as in training; what can't be read is in the report.
 
@@ -235,19 +243,26 @@ def load_clips(
       all_slices: take a longer file's every slice, the last one zero-padded;
         their names end in _0000, _0001, and so on.
       progress: wraps loops over the files, which are read twice; tqdm for bars.
+      num_channels: of the clips; files have so many, or one.
     """
     clips = ClipList([os.fspath(path) for path in paths])
-    clips = check_clips(clips, num_samples, sample_rate, whole=all_slices, progress=progress)
+    clips = check_clips(
+        clips, num_samples, sample_rate, whole=all_slices, progress=progress, num_channels=num_channels
+    )
     audio, names, origins = [], [], []
     own_names = unique_names(clips.paths)
     taken = set(own_names)
-    waveform = decoding.reader(clips.sources, sample_rate)
+    waveform = decoding.reader(clips.sources, sample_rate, num_channels)
+    shape = _shape(num_samples, num_channels)
 
     def slices(i: tf.Tensor) -> tf.Tensor:
-        samples = waveform(i) if all_slices else waveform(i)[:num_samples]
-        samples = tf.pad(samples, [[0, tf.maximum(1 - tf.size(samples), 0)]])  # one slice at the least
+        samples = tf.ensure_shape(waveform(i), [*shape[:-1], None])
+        samples = samples if all_slices else samples[..., :num_samples]
+        samples = _padded(samples, tf.maximum(1 - tf.shape(samples)[-1], 0))  # one slice at the least
         parts = tf.signal.frame(samples, num_samples, num_samples, pad_end=True)
-        return tf.map_fn(lambda part: _fit(part, num_samples, peak), parts)
+        if num_channels > 1:
+            parts = tf.transpose(parts, [1, 0, 2])
+        return tf.map_fn(lambda part: _fit(part, shape, peak), parts)
 
     dataset = tf.data.Dataset.range(len(clips)).map(slices, num_parallel_calls=tf.data.AUTOTUNE)
     with decoding.file_errors():
@@ -257,7 +272,7 @@ def load_clips(
             many = len(parts) > 1
             names += [unused_name(f"{name}_{k:04d}", taken) for k in range(len(parts))] if many else [name]
             origins += [path] * len(parts)
-    return LoadedClips(np.array(audio, np.float32).reshape(-1, num_samples), names, origins, clips.report)
+    return LoadedClips(np.array(audio, np.float32).reshape(-1, *shape), names, origins, clips.report)
 
 
 def _indices(count: int, seed: int | None, skipped: int, repeat: bool) -> tf.data.Dataset:
@@ -274,15 +289,23 @@ def _indices(count: int, seed: int | None, skipped: int, repeat: bool) -> tf.dat
     return epochs.flat_map(epoch_order).skip(within)
 
 
-def _fit(samples: tf.Tensor, num_samples: int, peak: float) -> tf.Tensor:
-    """Cuts or zero-pads [n] to [num_samples] and sets its level."""
-    samples = samples[:num_samples]
-    samples = tf.pad(samples, [[0, num_samples - tf.size(samples)]])
-    samples = tf.ensure_shape(samples, [num_samples])
+def _shape(num_samples: int, num_channels: int) -> list[int]:
+    return [num_samples] if num_channels == 1 else [num_channels, num_samples]
+
+
+def _fit(samples: tf.Tensor, shape: list[int], peak: float) -> tf.Tensor:
+    """Cuts or zero-pads [..., n] to a shape [..., num_samples] and sets its level."""
+    samples = tf.ensure_shape(samples, [*shape[:-1], None])[..., : shape[-1]]
+    samples = tf.ensure_shape(_padded(samples, shape[-1] - tf.shape(samples)[-1]), shape)
     if not peak:
         return samples
     largest = tf.reduce_max(tf.abs(samples))
     return tf.where(largest > SILENCE, samples * (peak / largest), samples)
+
+
+def _padded(samples: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Puts zeros behind the last axis."""
+    return tf.pad(samples, [*[[0, 0]] * (samples.shape.rank - 1), [0, count]])
 
 
 def _few(names: Iterable[str], most: int = 3) -> str:

@@ -69,23 +69,27 @@ class AudioFile:
     oddities: frozenset[str] = frozenset()
 
 
-def open_audio(path: str, seconds: float | None = None) -> tuple[AudioFile, np.ndarray]:
+def open_audio(
+    path: str, seconds: float | None = None, num_channels: int = 1
+) -> tuple[AudioFile, np.ndarray]:
     """Reads a file with soundfile, and finds out whether tensorflow-io reads the same.
 
     Args:
       path: the file.
       seconds: how much of it is wanted; None for all.
+      num_channels: of several, tensorflow-io is not tried.
 
     Returns:
-      The file, and what is wanted of it: float32 [n], channels averaged, at its own rate.
+      The file, and what is wanted of it: float32 [n], channels averaged, or [num_channels, n], at its own
+      rate.
 
     Raises:
       AudioFileError: if it can't be read.
     """
-    read = files.read(path, seconds)
+    read = files.read(path, seconds, num_channels=num_channels)
     samples = read.samples
-    found = AudioFile(path, read.sample_rate, read.num_frames, len(samples), oddities=read.oddities)
-    if not _trusted(read) or not tensorflow_io():
+    found = AudioFile(path, read.sample_rate, read.num_frames, samples.shape[-1], oddities=read.oddities)
+    if num_channels > 1 or not _trusted(read) or not tensorflow_io():
         return found, samples
     try:
         contents = _contents(path)
@@ -101,10 +105,13 @@ def open_audio(path: str, seconds: float | None = None) -> tuple[AudioFile, np.n
     return found, samples
 
 
-def reader(sources: list[AudioFile], sample_rate: int) -> Callable[[tf.Tensor], tf.Tensor]:
+def reader(
+    sources: list[AudioFile], sample_rate: int, num_channels: int = 1
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns an operation for use inside tf.data that reads opened files.
 
-    It takes a position in their list, int64 [], and gives float32 [n], channels averaged, at `sample_rate`.
+    It takes a position in their list, int64 [], and gives float32 [n], channels averaged, or
+    [num_channels, n], at `sample_rate`.
     """
     paths = tf.constant([os.fsencode(source.path) for source in sources], tf.string)
     wanted, rates, fingerprints = (
@@ -120,7 +127,7 @@ def reader(sources: list[AudioFile], sample_rate: int) -> Callable[[tf.Tensor], 
         unchanged = tf.equal(_fingerprint(contents), fingerprints[i])
 
         def with_soundfile() -> tf.Tensor:
-            return tf.numpy_function(_read, [paths[i], wanted[i], rates[i]], tf.float32)
+            return tf.numpy_function(_read, [paths[i], wanted[i], rates[i], num_channels], tf.float32)
 
         def with_tensorflow_io(encoding: tuple[str, str]) -> tf.Tensor:
             return tf.reduce_mean(_scaled(_decoded(contents, encoding), encoding), axis=1)
@@ -182,9 +189,9 @@ def tensorflow_io():
     return tfio
 
 
-def _read(path: bytes, num_frames: int, sample_rate: int) -> np.ndarray:
-    samples, rate = files.read_audio(os.fsdecode(path), num_frames)
-    if rate != sample_rate or len(samples) != num_frames:
+def _read(path: bytes, num_frames: int, sample_rate: int, num_channels: int) -> np.ndarray:
+    samples, rate = files.read_audio(os.fsdecode(path), num_frames, num_channels)
+    if rate != sample_rate or samples.shape[-1] != num_frames:
         raise errors.AudioFileError(f"{os.fsdecode(path)}: was changed while in use; start again")
     return samples
 

@@ -37,7 +37,7 @@ class Recording:
     """What was read of a file.
 
     Attributes:
-      samples: float32 [n], channels averaged, full scale at 1.
+      samples: float32 [n], channels averaged, or [channels, n], full scale at 1.
       sample_rate: in Hz, the file's own.
       num_frames: samples of the whole file, as far as is known.
       num_channels: of the file.
@@ -55,36 +55,42 @@ class Recording:
     oddities: frozenset[str] = frozenset()
 
 
-def read_audio(path: str | os.PathLike, num_frames: int = -1) -> tuple[np.ndarray, int]:
-    """Reads a file, its channels averaged.
+def read_audio(
+    path: str | os.PathLike, num_frames: int = -1, num_channels: int = 1
+) -> tuple[np.ndarray, int]:
+    """Reads a file, its channels averaged if one is wanted.
 
     Args:
       path: WAV of any width, FLAC, OGG (Vorbis, Opus), MP3, AIFF, AU, CAF, W64 or NIST Sphere.
       num_frames: read no more than so many samples; -1 for all.
+      num_channels: wanted; a mono file has the same in all.
 
     Returns:
-      samples: float32 [n], full scale at 1.
+      samples: float32 [n], or [num_channels, n] if several are wanted, full scale at 1.
       sample_rate: in Hz, the file's own.
 
     Raises:
       AudioFileError: as `read`.
     """
-    recording = read(path, num_frames=num_frames)
+    recording = read(path, num_frames=num_frames, num_channels=num_channels)
     return recording.samples, recording.sample_rate
 
 
-def read(path: str | os.PathLike, seconds: float | None = None, num_frames: int = -1) -> Recording:
+def read(
+    path: str | os.PathLike, seconds: float | None = None, num_frames: int = -1, num_channels: int = 1
+) -> Recording:
     """Reads a file with soundfile, in memory that what it holds determines, not what it claims.
 
     Args:
       path: as in `read_audio`.
       seconds: read no more than this; None for no such limit.
       num_frames: read no more than so many samples; -1 for no such limit.
+      num_channels: as in `read_audio`.
 
     Raises:
       AudioFileError: if the file can't be opened, is damaged, empty or of a format that is not read, has a
-        sample rate outside `SAMPLE_RATES` or more than `MAX_FRAMES`, or holds values that are not finite or
-        over `LOUDEST`.
+        sample rate outside `SAMPLE_RATES`, more than `MAX_FRAMES` or another number of channels than several
+        that are wanted, or holds values that are not finite or over `LOUDEST`.
     """
     container = containers.inspect(path)
     oddities = {name for name in ("cut", "endless") if getattr(container, name)}
@@ -100,8 +106,12 @@ def read(path: str | os.PathLike, seconds: float | None = None, num_frames: int 
                     f"{path}: has a sample rate of {file.samplerate:,} Hz; convert it to one between "
                     f"{SAMPLE_RATES[0]:,} and {SAMPLE_RATES[1]:,}"
                 )
+            if num_channels > 1 and file.channels not in (1, num_channels):
+                raise errors.AudioFileError(
+                    f"{path}: has {file.channels} channels, but {num_channels} are wanted; mix it down"
+                )
             wanted = num_frames if seconds is None else math.ceil(seconds * file.samplerate)
-            samples, ended = _averaged(path, file, wanted)
+            frames, ended = _frames(path, file, wanted, average=num_channels == 1)
         except OSError as error:
             raise errors.AudioFileError(f"{path}: can't be read ({error.strerror or error})") from error
         except (soundfile.LibsndfileError, ValueError, MemoryError) as error:
@@ -111,16 +121,18 @@ def read(path: str | os.PathLike, seconds: float | None = None, num_frames: int 
             ) from error
         claimed = file.frames
     # An MP3 file's number of frames may be an estimate.
-    if ended == "damage" or (ended and len(samples) < claimed < _UNKNOWN and container.kind != "MP3"):
+    if ended == "damage" or (ended and len(frames) < claimed < _UNKNOWN and container.kind != "MP3"):
         oddities.add("cut")
     if claimed >= _UNKNOWN:
         oddities.add("endless")
     if complaints and not oddities:
         oddities.add("faulty")
+    if num_channels > 1:
+        frames = np.broadcast_to(frames, (len(frames), num_channels))
     return Recording(
-        samples,
+        np.ascontiguousarray(frames.T),
         file.samplerate,
-        len(samples) if ended else claimed,
+        len(frames) if ended else claimed,
         file.channels,
         (container.kind, file.subtype),
         container.canonical,
@@ -153,8 +165,13 @@ class _Patched(io.FileIO):
         return count
 
 
-def _averaged(path: str | os.PathLike, file: soundfile.SoundFile, wanted: int) -> tuple[np.ndarray, str]:
-    """Reads float32 [n], all or at most `wanted`, and tells why no more: "end", "damage" or ""."""
+def _frames(
+    path: str | os.PathLike, file: soundfile.SoundFile, wanted: int, average: bool
+) -> tuple[np.ndarray, str]:
+    """Reads float32 [n, channels], or [n] if averaged, and tells why no more: "end", "damage" or "".
+
+    Reads all, or at most `wanted`.
+    """
     limit = wanted if 0 <= wanted <= MAX_FRAMES else MAX_FRAMES + 1
     blocks, total, ended = [], 0, ""
     while total < limit and not ended:
@@ -170,7 +187,7 @@ def _averaged(path: str | os.PathLike, file: soundfile.SoundFile, wanted: int) -
             raise errors.AudioFileError(
                 f"{path}: holds values that are not finite, or over {LOUDEST:g}; write it again"
             )
-        blocks.append(block.mean(axis=1))
+        blocks.append(block.mean(axis=1) if average else block)
         total += len(block)
     if not total:
         raise errors.AudioFileError(f"{path}: holds no audio; leave it out or record it again")
@@ -236,11 +253,11 @@ def write_audio(
 
 
 def resample(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
-    """Resamples float32 [n] from `rate` to `sample_rate` Hz with soxr's HQ setting.
+    """Resamples float32 [n] or [channels, n] from `rate` to `sample_rate` Hz with soxr's HQ setting.
 
     tfio.audio.resample is not used. Measured on sines, it answers 32 samples
     (2 ms) late at 16 kHz, 64 when it doubles the rate, loses as many samples
     at the end, is 0.4 dB down at 7 kHz and 11 dB at 7.5 kHz (soxr: 0.4 dB),
     and filters even when the rates are equal.
     """
-    return soxr.resample(samples, rate, sample_rate, quality="HQ")
+    return soxr.resample(samples.T, rate, sample_rate, quality="HQ").T

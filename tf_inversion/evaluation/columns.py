@@ -134,6 +134,7 @@ COLUMNS = (
     Column("iterations", "iterations"),
     Column("evaluations", "evaluations"),
     Column("seconds", "seconds", "{:.3g}"),
+    Column("condition", "condition"),
     Column("gain", "gain dB", "{:.2f}"),
     Column("shift", "shift", "{:.2f}"),
     Column("latent_std", "z std. dev.", "{:.3f}"),

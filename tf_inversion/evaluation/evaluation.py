@@ -223,7 +223,7 @@ def _latent_errors(truth, latents, generator: Generator, batches: Mapping) -> di
     }
 
 
-def _search_columns(result: InversionResult) -> dict[str, np.ndarray | None]:
+def _search_columns(result: InversionResult) -> dict[str, np.ndarray | list[str] | None]:
     """Returns how the search for the latents went."""
     return {
         "objective": result.objective,
@@ -232,5 +232,6 @@ def _search_columns(result: InversionResult) -> dict[str, np.ndarray | None]:
         "evaluations": result.evaluations,
         "seconds": result.clip_seconds,
         **(result.adjustments or {}),
+        "condition": result.condition,
         "latent_std": None if result.latent_std is None else result.latent_std.mean(1),
     }

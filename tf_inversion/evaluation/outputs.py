@@ -44,7 +44,7 @@ def write_inversion(
     for name, audio in zip(names, result.audio):
         write_audio(reconstructions / f"{name}.wav", audio, clips.sample_rate)
     remove_earlier(latents, reconstructions, names)
-    save_latents(latents, result.latents, names, result.latent_std, clips.paths)
+    save_latents(latents, result.latents, names, result.latent_std, clips.paths, result.condition)
     write_csv(folder / "metrics.csv", columns.rows(evaluation.per_clip[method]))
     if trace:
         write_csv(folder / "trace.csv", trace_rows(names, result), TRACE)

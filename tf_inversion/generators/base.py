@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from tf_inversion.priors import PRIORS
 
 if TYPE_CHECKING:
     from tf_inversion.generators.conditional import Condition
+
+
+_MAX_CHANNELS = 8  # of audio; an axis that is longer is one of features
 
 
 class Generator(keras.layers.Layer):
@@ -34,8 +38,11 @@ class Generator(keras.layers.Layer):
     derive from this class, write `call` (and `get_config`, if it is to be saved), and give `load_generator`
     the class as `module:Class`.
 
+    A generator of features, such as spectrograms, gives them as one long clip; `invert` takes and returns
+    them in their own shape.
+
     Attributes:
-      latent_dim, num_samples, num_channels, sample_rate: see the constructor.
+      latent_dim, num_samples, num_channels, sample_rate, feature_shape: see the constructor.
       prior: what latent vectors are drawn from, see `priors`.
       condition: what it takes beside latent vectors; None for nothing.
     """
@@ -49,6 +56,7 @@ class Generator(keras.layers.Layer):
         sample_rate: int = 16000,
         latent_prior: str = "uniform",
         condition: Condition | None = None,
+        feature_shape: tuple[int, ...] | None = None,
         **kwargs: Any,
     ):
         """Makes the layer.
@@ -60,6 +68,7 @@ class Generator(keras.layers.Layer):
           sample_rate: of the audio, in Hz. It changes no value, only what files are labelled with.
           latent_prior: what latent vectors were drawn from in training, a name in `priors.PRIORS`.
           condition: what `call` takes beside latent vectors.
+          feature_shape: of a clip's features, whose product `num_samples` is; None for audio.
           **kwargs: of keras.layers.Layer.
         """
         super().__init__(**{"trainable": False, **kwargs})
@@ -69,6 +78,7 @@ class Generator(keras.layers.Layer):
         self.sample_rate = sample_rate
         self.prior = PRIORS[latent_prior]
         self.condition = condition
+        self.feature_shape = feature_shape
 
     def draw_latents(self, num: int, seed: int | Sequence[int]) -> np.ndarray:
         """Draws latent vectors float32 [num, latent_dim] from the prior."""
@@ -98,37 +108,53 @@ class Generator(keras.layers.Layer):
 
 def interface(generator: Generator) -> dict:
     """Returns what a generator around another is made with, to look the same from outside."""
-    names = ("latent_dim", "num_samples", "num_channels", "sample_rate")
+    names = ("latent_dim", "num_samples", "num_channels", "sample_rate", "feature_shape")
     return {**{name: getattr(generator, name) for name in names}, "latent_prior": generator.prior.name}
 
 
 class FunctionGenerator(Generator):
-    """A frozen generator around any function from latent vectors to audio."""
+    """A frozen generator around any function from latent vectors to audio, or to features."""
 
-    def __init__(self, function: Callable, latents: tf.TensorShape, source: Path, **kwargs):
+    def __init__(
+        self,
+        function: Callable,
+        latents: tf.TensorShape,
+        source: Path,
+        *,
+        condition: Condition | None = None,
+        **kwargs,
+    ):
         """Wraps `function` and runs it once to see what it returns.
 
         Args:
-          function: latent vectors -> audio, with or without an axis of channels, before time or behind it
-            (time is the longer of the two).
-          latents: the shape that it takes, [None, latent_dim].
+          function: latents, and condition vectors if there is a condition -> audio, with or without an axis
+            of channels, before time or behind it (time is the longer of the two), at most eight of them;
+            what has more or larger axes are features.
+          latents: the shape that it takes, [None, ...]; latent vectors are brought to it.
           source: the file that it comes from, for messages.
+          condition: what it takes beside latents.
           **kwargs: of keras.layers.Layer.
 
         Raises:
-          ModelFileError: if it is no function from latent vectors to audio.
+          ModelFileError: if it is no function from latent vectors to audio or features.
         """
-        if latents.rank != 2 or latents[0] is not None or latents[1] is None:
+        if not latents.rank or latents.rank < 2 or latents[0] is not None or None in latents[1:].as_list():
             raise errors.ModelFileError(f"{source}: takes {latents}, not latent vectors (None, latent_dim)")
+        latent_dim = math.prod(latents[1:])
+        if latents.rank > 2:
+            function = _reshaping(function, latents[1:].as_list())
+        given = [tf.zeros([1, latent_dim])]
+        if condition:
+            given.append(tf.constant(condition.vector(0)[None]))
         try:
-            audio = function(tf.zeros([1, latents[1]]))
+            audio = function(*given)
         except Exception as error:  # whatever a foreign graph or model raises
             reason = checkpoint.first_line(error)
             raise errors.ModelFileError(
                 f"{source}: fails on a batch of one latent vector ({reason})"
             ) from error
         shape = tf.TensorShape(getattr(audio, "shape", None))
-        if shape.rank not in (2, 3) or shape[0] != 1:
+        if not shape.rank or shape.rank < 2 or shape[0] != 1:
             raise errors.ModelFileError(
                 f"{source}: returns {shape}, not audio (1, num_samples) or (1, num_samples, channels)"
             )
@@ -137,24 +163,33 @@ class FunctionGenerator(Generator):
                 f"{source}: returns audio as {audio.dtype.name}, which has no gradient; "
                 "take the tensor of floats that it is made of"
             )
-        num_channels, num_samples = sorted([1, *shape[1:]][-2:])
-        if num_samples < latents[1]:
+        sizes = [size for size in shape[1:] if size != 1]
+        is_audio = len(sizes) < 2 or (len(sizes) == 2 and min(sizes) <= _MAX_CHANNELS)
+        num_channels, num_samples = sorted([1, 1, *sizes][-2:]) if is_audio else (1, math.prod(sizes))
+        if num_samples < latent_dim:
             raise errors.ModelFileError(
-                f"{source}: makes {num_samples} samples of {latents[1]} latents; is it an inverter?"
+                f"{source}: makes {num_samples} samples of {latent_dim} latents; is it an inverter?"
             )
         # Latents are not to be rounded under mixed precision: the function has one precision.
         super().__init__(
-            latent_dim=latents[1],
+            latent_dim=latent_dim,
             num_samples=num_samples,
             num_channels=num_channels,
+            condition=condition,
+            feature_shape=None if is_audio else tuple(shape[1:]),
             dtype="float32",
             **kwargs,
         )
-        self._function, self._channels_last = function, shape.rank == 3 and shape[1] == num_samples
+        self._function = function
+        self._channels_last = num_channels > 1 and sizes[0] == num_samples
 
-    def call(self, z):
-        audio = self._function(z)
+    def call(self, z, condition=None):
+        audio = self._function(z) if condition is None else self._function(z, condition)
         if self._channels_last:
-            return self._as_audio(audio)
+            return self._as_audio(keras.ops.reshape(audio, (-1, self.num_samples, self.num_channels)))
         audio = keras.ops.cast(audio, "float32")
         return keras.ops.reshape(audio, (-1, *self.compute_output_shape((None,))[1:]))
+
+
+def _reshaping(function: Callable, shape: list[int]) -> Callable:
+    return lambda z, *condition: function(tf.reshape(z, [-1, *shape]), *condition)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +29,16 @@ class Condition:
     kind: str = "one_hot"
     labels: tuple[str, ...] | None = None
 
+    @property
+    def count(self) -> int:
+        """The number of classes or codes."""
+        return self.size if self.kind == "one_hot" else 2**self.size
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes, or the numbers of the codes."""
+        return self.labels or tuple(map(str, range(self.count)))
+
     def vector(self, label: str | int) -> np.ndarray:
         """Returns the vector float32 [size] of a label, or of a number: a class, or what the bits say.
 
@@ -34,7 +47,9 @@ class Condition:
         """
         if self.labels and label in self.labels:
             label = self.labels.index(str(label))
-        count = self.size if self.kind == "one_hot" else 2**self.size
+        elif isinstance(label, str) and label.isdecimal():
+            label = int(label)
+        count = self.count
         if not isinstance(label, int) or not 0 <= label < count:
             choices = ", ".join(self.labels) if self.labels else f"0 to {count - 1}"
             raise errors.InvalidArgumentError(f"label: {label!r} is unknown; choose from {choices}")
@@ -44,9 +59,62 @@ class Condition:
 
     def sample(self, num: int, seed: int | Sequence[int]) -> np.ndarray:
         """Draws vectors float32 [num, size], each class or code as likely as any other."""
-        count = self.size if self.kind == "one_hot" else 2**self.size
-        labels = np.random.default_rng(seed).integers(count, size=num)
+        labels = np.random.default_rng(seed).integers(self.count, size=num)
         return np.stack([self.vector(int(label)) for label in labels])
+
+
+@dataclasses.dataclass(frozen=True)
+class ConditionSpec:
+    """What is known of a generator's condition beside its tensor.
+
+    Attributes:
+      kind: see `Condition`.
+      labels: the classes' names, () if they have none. A tensor of class numbers needs them.
+    """
+
+    kind: str = "one_hot"
+    labels: tuple[str, ...] = ()
+
+
+def taking_vectors(
+    function: Callable, source: Path, tensor: Any, spec: ConditionSpec
+) -> tuple[Callable, Condition]:
+    """Returns a function of latents and condition vectors of one of latents and `tensor`, and the condition.
+
+    Args:
+      function: latents, and values for `tensor` -> audio.
+      source: the model's file, for messages.
+      tensor: has the shape, [None, ...], and type of what the function takes: vectors, or numbers of classes.
+      spec: what else is known.
+
+    Raises:
+      ModelFileError: if the tensor takes neither, or labels are missing or too many.
+    """
+    sizes, dtype = tuple(tensor.shape)[1:], tf.as_dtype(tensor.dtype)
+    if None in sizes:
+        raise errors.ModelFileError(
+            f"{source}: takes a condition of shape {tensor.shape}, not vectors (None, size)"
+        )
+    if dtype.is_integer and math.prod(sizes) == 1:
+        if not spec.labels:
+            raise errors.ModelFileError(
+                f"{source}: takes numbers of classes; name the classes in their order by condition_labels"
+            )
+
+        def numbers(z, vectors):
+            return function(z, tf.reshape(tf.argmax(vectors, 1, dtype), [-1, *sizes]))
+
+        return numbers, Condition(len(spec.labels), "one_hot", spec.labels)
+
+    def reshaped(z, vectors):
+        return function(z, tf.cast(tf.reshape(vectors, [-1, *sizes]), dtype))
+
+    condition = Condition(math.prod(sizes), spec.kind, spec.labels or None)
+    if spec.labels and len(spec.labels) != condition.count:
+        raise errors.ModelFileError(
+            f"{source}: has {condition.count} classes or codes; condition_labels names {len(spec.labels)}"
+        )
+    return reshaped, condition
 
 
 class Conditioned(Generator):

@@ -6,13 +6,17 @@ import importlib
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tf_inversion import errors, paths
 from tf_inversion.generators import base, bundle, checkpoint, foreign, metagraph, official
+from tf_inversion.generators.conditional import Conditioned, ConditionSpec, taking_vectors
+from tf_inversion.generators.tensors import TensorNames
 from tf_inversion.priors import PRIORS
 
 _CLASS = re.compile(r"[\w.]+:\w+")
@@ -22,8 +26,12 @@ def load_generator(
     path: str | os.PathLike | None = None,
     *,
     original_graph: bool = False,
-    latent_tensor: str = "z:0",
-    audio_tensor: str = "G_z:0",
+    latent_tensor: str | None = None,
+    audio_tensor: str | None = None,
+    condition_tensor: str | None = None,
+    condition_kind: str = "one_hot",
+    condition_labels: Sequence[str] = (),
+    label: str | int | None = None,
     sample_rate: int | None = None,
     latent_prior: str | None = None,
 ) -> base.Generator:
@@ -32,19 +40,25 @@ def load_generator(
     Args:
       path: a WaveGAN download or training folder, of any variant, or the
         prefix of one checkpoint in it (of several steps the newest counts); a
-        `.keras` file or a SavedModel folder from latent vectors to audio;
+        `.keras` file or a SavedModel folder from latent vectors, and perhaps a class or a code, to audio;
         `module:Class`, a class of your own derived from Generator that can be
         made without arguments; None: the pretrained generator.
       original_graph: run the graph that was trained instead of the Keras
         port. Serves other GANs of TensorFlow 1 too.
-      latent_tensor: where latent vectors enter the original graph.
-      audio_tensor: where audio leaves it.
+      latent_tensor, audio_tensor, condition_tensor: where latent vectors enter, where audio (or features)
+        leaves, and where a class or a code enters beside them: names of tensors of the original graph,
+        "z:0" and "G_z:0" by default; of inputs and outputs of a Keras model, or of a SavedModel's serving
+        signature, where they do not go without saying.
+      condition_kind: "one_hot" or "binary", see `Condition`.
+      condition_labels: the classes' names, in the generator's order.
+      label: the class or code that it is fixed to, by name or number; None leaves a conditional generator
+        conditional.
       sample_rate: of the audio, in Hz; None: as the files say, else 16,000.
       latent_prior: what latent vectors were drawn from in training, "uniform" (in [-1, 1]) or "normal";
         None: as the files say, else uniform.
 
     Raises:
-      InvalidArgumentError: if there is no such prior.
+      InvalidArgumentError: if there is no such prior or label.
       ModelFileError: if nothing is there, its format is unknown, or a file is
         damaged, incomplete or of another kind of model.
     """
@@ -52,34 +66,38 @@ def load_generator(
         raise errors.InvalidArgumentError(
             f"latent_prior: {latent_prior!r} is unknown; choose from {', '.join(PRIORS)}"
         )
+    tensors = TensorNames(latent_tensor, audio_tensor, condition_tensor)
+    spec = ConditionSpec(condition_kind, tuple(condition_labels))
     if path is None:
         path = paths.bundled("generator")
     try:
         foreign.refuse_foreign(path)
         if original_graph:
-            generator = metagraph.MetaGraphGenerator(
-                _checkpoint_at(Path(path)), latent_tensor=latent_tensor, audio_tensor=audio_tensor
-            )
+            generator = metagraph.MetaGraphGenerator(_checkpoint_at(Path(path)), tensors, spec)
         elif isinstance(path, str) and _CLASS.fullmatch(path) and not Path(path).exists():
             generator = _from_class(path)
         else:
-            generator = _from_files(Path(path))
+            generator = _from_files(Path(path), tensors, spec)
     except OSError as error:
         raise errors.ModelFileError(f"{path}: can't be read ({error.strerror or error})") from error
     if sample_rate is not None:
         generator.sample_rate = sample_rate
     if latent_prior is not None:
         generator.prior = PRIORS[latent_prior]
-    return generator
+    if label is None:
+        return generator
+    if generator.condition is None:
+        raise errors.InvalidArgumentError(f"label: {label}; but the generator takes no class or code")
+    return Conditioned(generator, generator.condition.vector(label))
 
 
-def _from_files(path: Path) -> base.Generator:
+def _from_files(path: Path, tensors: TensorNames, spec: ConditionSpec) -> base.Generator:
     if path.suffix == ".keras":
-        return _from_keras(path)
+        return _from_keras(path, tensors, spec)
     if path.name == "saved_model.pb":
         path = path.parent
     if (path / "saved_model.pb").exists():
-        return _from_saved_model(path)
+        return _from_saved_model(path, tensors, spec)
     return official.load_official(_checkpoint_at(path))
 
 
@@ -108,7 +126,7 @@ def _from_class(path: str) -> base.Generator:
     return generator
 
 
-def _from_keras(path: Path) -> base.Generator:
+def _from_keras(path: Path, tensors: TensorNames, spec: ConditionSpec) -> base.Generator:
     """Loads a `.keras` file: a model around a Generator layer, or any model from latent vectors to audio."""
     if not path.is_file():
         raise errors.ModelFileError(f"{path}: no such file")
@@ -124,15 +142,23 @@ def _from_keras(path: Path) -> base.Generator:
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     if len(layers) == 1 and isinstance(layers[0], base.Generator):
         return layers[0]
-    if len(getattr(model, "inputs", None) or ()) != 1:
+    if not getattr(model, "inputs", None):
         raise errors.ModelFileError(
-            f"{path}: is of kind {type(model).__name__}, not a model with one input, the latent vectors"
+            f"{path}: is of kind {type(model).__name__}, not a model from latent vectors to audio"
         )
-    latents = tf.TensorShape(model.inputs[0].shape)
-    return base.FunctionGenerator(lambda z: model(z, training=False), latents, path)
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    outputs = dict(zip(getattr(model, "output_names", ["output"]), model.outputs))  # Sequential has one
+    latent, audio, condition = tensors.choose(path, inputs, outputs)
+    order = [[latent, condition].index(name) for name in inputs]
+
+    def generate(*values):
+        made = model([values[i] for i in order] if len(order) > 1 else values[0], training=False)
+        return made if tf.is_tensor(made) else tf.nest.flatten(made)[list(outputs).index(audio)]
+
+    return _wrapped(generate, path, inputs[latent], condition and inputs[condition], spec)
 
 
-def _from_saved_model(path: Path) -> base.Generator:
+def _from_saved_model(path: Path, tensors: TensorNames, spec: ConditionSpec) -> base.Generator:
     """Loads a SavedModel folder by its serving signature."""
     try:
         bundle.check_index(path / "variables" / "variables")
@@ -145,11 +171,24 @@ def _from_saved_model(path: Path) -> base.Generator:
     signature = model.signatures.get("serving_default")
     inputs = signature.structured_input_signature[1] if signature else {}
     outputs = signature.structured_outputs if signature else {}
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise errors.ModelFileError(f"{path}: needs a signature serving_default of one input and one output")
-    (latents,), (audio,) = inputs, outputs
+    if not inputs or not outputs:
+        raise errors.ModelFileError(
+            f"{path}: needs a signature serving_default, from latent vectors to audio"
+        )
+    latent, audio, condition = tensors.choose(path, inputs, outputs)
 
-    def generate(z):  # refers to the model, whose variables live only as long as it does
-        return model.signatures["serving_default"](**{latents: z})[audio]
+    def generate(*values):  # refers to the model, whose variables live only as long as it does
+        given = dict(zip([latent, condition], values))
+        return model.signatures["serving_default"](**given)[audio]
 
-    return base.FunctionGenerator(generate, inputs[latents].shape, path)
+    return _wrapped(generate, path, inputs[latent], condition and inputs[condition], spec)
+
+
+def _wrapped(
+    function: Callable, path: Path, latents: Any, condition: Any, spec: ConditionSpec
+) -> base.FunctionGenerator:
+    """Returns a generator around a function of what has the shapes and types of latents and condition."""
+    found = None
+    if condition is not None:
+        function, found = taking_vectors(function, path, condition, spec)
+    return base.FunctionGenerator(function, tf.TensorShape(latents.shape), path, condition=found)

@@ -67,7 +67,8 @@ def random(n: int, count: int, generator: Generator, seed: int) -> np.ndarray:
 def best_of_n(audio: np.ndarray, generator: Generator, count: int, seed: int, batch_size: int) -> np.ndarray:
     """Returns for each clip the best `count` of 1,024 random latents: float32 [n, count, latent_dim].
 
-    The distance is that of multi-resolution log-mel features, which forgets the phase. The random
+    The distance is that of multi-resolution log-mel features, which forgets the phase (a generator's own
+    features are compared as they are). The random
     clips are made once and serve all of `audio`, and the next call with the same seed.
     """
     features, make = kept(generator, _screen)
@@ -80,7 +81,8 @@ def best_of_n(audio: np.ndarray, generator: Generator, count: int, seed: int, ba
 
 def _screen(generator: Generator) -> tuple[Callable, Callable]:
     """Returns the features of clips, and what makes candidates with theirs, which remembers the latest."""
-    features = tf.function(lambda x: log_mels(x, generator.sample_rate), reduce_retracing=True)
+    what = (lambda x: x) if generator.feature_shape else (lambda x: log_mels(x, generator.sample_rate))
+    features = tf.function(what, reduce_retracing=True)
 
     @functools.lru_cache(maxsize=1)
     def make(count: int, seed: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +113,7 @@ def file(path: str | os.PathLike, n: int, latent_dim: int) -> np.ndarray:
 
 def warn_of_quiet(names: Sequence[str], audio: np.ndarray, inverter: Inverter) -> None:
     """Warns of clips [n, num_samples] far quieter than those of the inverter's training."""
-    levels = np.abs(audio).max(1)
+    levels = np.abs(audio).reshape(len(audio), -1).max(1)
     quiet = [name for name, level in zip(names, levels) if SILENCE < level < inverter.peak / _QUIET]
     if quiet:
         _log.warning(

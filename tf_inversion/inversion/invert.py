@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tf_inversion import errors
 from tf_inversion.audio import files
@@ -22,6 +23,7 @@ from tf_inversion.generators.base import Generator
 from tf_inversion.inversion import batch, initializers
 from tf_inversion.inversion.auto import AutoSearch
 from tf_inversion.inversion.compiled import kept
+from tf_inversion.inversion.conditions import for_each_class
 from tf_inversion.inversion.methods import Method, plan
 from tf_inversion.inversion.race import Race
 from tf_inversion.inversion.result import InversionResult
@@ -58,10 +60,12 @@ def invert(
 
     Args:
       audio: clips [n, num_samples] or one [num_samples], floats in [-1, 1] or integers of 8, 16 or 32 bits;
-        or the path of an audio file; or any iterable of clips or of paths.
-      models: the generator, with what else a method needs; by default the pretrained ones. To a generator
-        alone the pretrained inverter is added where the method starts with it, if it fits; least_squares
-        then starts at best-of-N latents.
+        or the path of an audio file; or any iterable of clips or of paths. Of several channels
+        [n, num_channels, num_samples], of features [n, *feature_shape].
+      models: the generator, with what else a method needs; by default the pretrained ones. The class of a
+        conditional generator's clip is recovered too, by trying every one. To a generator alone the
+        pretrained inverter is added where the method starts with it, if it fits; least_squares then starts
+        at best-of-N latents.
       settings: how to invert, or the name of a method.
       progress: wraps an iteration over the hundredths of the work, for instance `tqdm.tqdm`, which tells how
         long it may yet take at the most; and one over the batches of error bars.
@@ -80,12 +84,43 @@ def invert(
     models = ModelBundle.of(models)
     method = plan(settings, has_inverter=models.inverter is not None)
     clips, names = _clips(audio, models.generator)
+    generator = models.generator
     if method.init == "encoder":
         models = models.with_inverter()
+
+    def inverted(models: ModelBundle) -> InversionResult:
+        return _invert(clips, models, method, settings, progress, watch)
+
+    if generator.condition:
+        with without_warnings():  # of what is no clip of one class
+            result = for_each_class(inverted, clips, models, settings.batch_size)
+        _warn(result.status, np.zeros(len(clips), bool))
+    else:
+        result = inverted(models)
+    if generator.feature_shape:
+        result = dataclasses.replace(result, audio=result.audio.reshape(-1, *generator.feature_shape))
+    return dataclasses.replace(result, names=names)
+
+
+def _invert(
+    clips: np.ndarray,
+    models: ModelBundle,
+    method: Method,
+    settings: InversionSettings,
+    progress: Callable[[Iterable], Iterable],
+    watch: Callable[[np.ndarray], object] | None,
+) -> InversionResult:
+    """Inverts clips [n, ..., num_samples] by a generator of latents alone."""
+    if method.refine != "none" and not kept(models.generator, _has_gradient):
+        raise errors.InvalidArgumentError(
+            "generator: no gradient leads from its audio to the latents, since an operation on the way has "
+            "none, or is a loop of TensorFlow 1; name a tensor before that by audio_tensor, such as the "
+            "spectrogram, which can be inverted as features"
+        )
     adjust = tuple(dict.fromkeys(settings.adjust))
     generator = kept(models.generator, Adjusted, adjust) if adjust else models.generator
     outcome = batch.Outcome.at(np.full((len(clips), generator.latent_dim), np.nan, np.float32))
-    rows = np.flatnonzero((np.abs(clips) <= files.LOUDEST).all(1))
+    rows = np.flatnonzero((np.abs(clips) <= files.LOUDEST).all(tuple(range(1, clips.ndim))))
     bar = _Bar(progress, len(rows))
 
     def on_round(worked, shares, latents):
@@ -106,8 +141,18 @@ def invert(
         outcome = outcome.updated(rows, search.run(start))
         outcome.seconds[rows] += seconds
     bar.close()
-    result = _result(outcome, clips, rows, generator, method, settings, progress)
-    return dataclasses.replace(result, names=names)
+    return _result(outcome, clips, rows, generator, method, settings, progress)
+
+
+def _has_gradient(generator: Generator) -> bool:
+    latents = tf.zeros([1, generator.latent_dim])
+    try:
+        with tf.GradientTape() as tape:
+            tape.watch(latents)
+            audio = generator(latents)
+        return tape.gradient(audio, latents) is not None
+    except (LookupError, ValueError, tf.errors.OpError):  # of operations without one, and of such loops
+        return False
 
 
 class _Bar:
@@ -127,11 +172,7 @@ class _Bar:
 
 
 def _clips(audio, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
-    """Returns clips float32 [n, num_samples] and their names, if they were paths."""
-    if generator.num_channels != 1:
-        raise errors.InvalidArgumentError(
-            f"generator: it makes {generator.num_channels} channels; only mono ones can be inverted"
-        )
+    """Returns clips float32 [n, ..., num_samples] and their names, if they were paths."""
     if isinstance(audio, (str, os.PathLike)):
         audio = [audio]
     if not hasattr(audio, "__array__"):
@@ -140,7 +181,13 @@ def _clips(audio, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
         except TypeError:
             raise errors.InvalidArgumentError(f"audio: {audio!r} is neither clips nor paths") from None
         if audio and all(isinstance(path, (str, os.PathLike)) for path in audio):
-            loaded = load_clips(audio, generator.num_samples, generator.sample_rate)
+            if generator.feature_shape:
+                raise errors.InvalidArgumentError(
+                    f"audio: the generator makes features of shape {generator.feature_shape}; give such"
+                )
+            loaded = load_clips(
+                audio, generator.num_samples, generator.sample_rate, num_channels=generator.num_channels
+            )
             if loaded.report.unreadable:
                 raise errors.AudioFileError("; ".join(loaded.report.unreadable.values()))
             return loaded.audio, loaded.names
@@ -148,15 +195,17 @@ def _clips(audio, generator: Generator) -> tuple[np.ndarray, list[str] | None]:
         clips = np.asarray(audio)
     except ValueError:
         raise errors.InvalidArgumentError("audio: its clips are not of one length") from None
-    clips = (
-        np.atleast_2d(_as_float(clips)) if clips.size else np.zeros((0, generator.num_samples), np.float32)
-    )
-    if clips.ndim != 2 or clips.shape[1] != generator.num_samples:
+    shape = generator.feature_shape or generator.compute_output_shape((None,))[1:]
+    clips = _as_float(clips) if clips.size else np.zeros((0, *shape), np.float32)
+    if clips.shape == shape:
+        clips = clips[np.newaxis]
+    if clips.shape[1:] != shape:
+        one, many = ([*map(str, (*first, *shape))] for first in ((), ("n",)))
         raise errors.InvalidArgumentError(
             f"audio: shape {clips.shape}; the generator makes clips of {generator.num_samples} samples, "
-            f"so give [n, {generator.num_samples}] or [{generator.num_samples}]"
+            f"so give [{', '.join(many)}] or [{', '.join(one)}]"
         )
-    return clips, None
+    return clips.reshape(len(clips), *generator.compute_output_shape((None,))[1:]), None
 
 
 def _as_float(samples: np.ndarray) -> np.ndarray:
@@ -188,18 +237,7 @@ def _result(
     status[rows] = words[outcome.status[rows]] if method.refine != "none" else "encoded"
     far = (outcome.error_db > NEAR_DB) & (method.objective == "synthesized")
     far &= solver_class(method.refine).least_squares
-    for which, what in (
-        (status == "not finite", f"hold NaN, infinity or more than {files.LOUDEST:g}: not inverted"),
-        (status == "failed", "failed: the search met no number, or no way on"),
-        (status == "ran out", "ran out of iterations"),
-        (
-            far,
-            f"stay unexplained (over {NEAR_DB:g} dB): no sound of this generator; methods hybrid and, "
-            "without an inverter, gradient keep more of what they say",
-        ),
-    ):
-        if which.any():
-            _log.warning("%d of %d clips %s", which.sum(), len(clips), what)
+    _warn(status, far)
     latents, latent_std, adjustments = outcome.latents, None, None
     if settings.error_bars:
         latent_std, known = np.full_like(latents, np.nan), np.isfinite(latents).all(1)
@@ -221,3 +259,19 @@ def _result(
         adjustments=adjustments,
         trace=[np.reshape(points, [-1, 2]) for points in outcome.trace],
     )
+
+
+def _warn(status: np.ndarray, far: np.ndarray) -> None:
+    """Warns of clips by their status [n], and of those that are far [n] from what the generator makes."""
+    for which, what in (
+        (status == "not finite", f"hold NaN, infinity or more than {files.LOUDEST:g}: not inverted"),
+        (status == "failed", "failed: the search met no number, or no way on"),
+        (status == "ran out", "ran out of iterations"),
+        (
+            far,
+            f"stay unexplained (over {NEAR_DB:g} dB): no sound of this generator; methods hybrid and, "
+            "without an inverter, gradient keep more of what they say",
+        ),
+    ):
+        if which.any():
+            _log.warning("%d of %d clips %s", which.sum(), len(status), what)

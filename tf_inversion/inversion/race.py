@@ -46,7 +46,9 @@ class Race(Search):
             latents[:, : self.generator.latent_dim],
             batch_size=self.settings.batch_size,
         )
-        error, energy = (np.sum(x.astype(np.float64) ** 2, 1) for x in (made - self.audio, self.audio))
+        error, energy = (
+            np.square(x, dtype=np.float64).reshape(len(x), -1).sum(1) for x in (made - self.audio, self.audio)
+        )
         return error <= 10 ** (OWN_DB / 10) * energy
 
     def _in_turn(self, program, rows: np.ndarray, starts: np.ndarray) -> batch.Outcome:

@@ -138,12 +138,12 @@ class Search:
 
 
 def programs(method: Method, generator: Generator, classifier: keras.Model | None) -> list[Program]:
-    """Returns the program of a method's objective; for "auto" two, see `auto.AutoSearch`."""
+    """Returns the program of a method's objective; for "auto", unless of features, two: see `AutoSearch`."""
     objectives = [method.objective]
     if method.objective == "auto":
         squares = solvers.solver_class(method.refine).least_squares
         objectives = ["synthesized", "phase_free" if classifier is None or squares else "real"]
-    if method.refine == "none":
+    if method.refine == "none" or (method.objective == "auto" and generator.feature_shape):
         objectives = objectives[:1]
 
     def solver(weights):

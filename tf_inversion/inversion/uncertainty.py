@@ -12,6 +12,7 @@ from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
 from tf_inversion.inversion.compiled import kept
 from tf_inversion.inversion.solvers.gauss_newton import GaussNewton, jacobian
+from tf_inversion.losses.terms import rows
 
 
 def standard_deviation(
@@ -28,7 +29,7 @@ def standard_deviation(
     the clip; another minimum, far away, it can't see.
 
     Args:
-      clips: float32 [n, num_samples].
+      clips: float32 [n, ..., num_samples].
       latents: float32 [n, latent_dim], a solution.
       progress: wraps the loop over batches.
     """
@@ -39,9 +40,9 @@ def standard_deviation(
 def _deviation(generator: Generator) -> Callable:
     @functools.partial(tf.function, reduce_retracing=True)
     def deviation(clips, latents):
-        tangents = tf.cast(jacobian(generator, latents), tf.float64)
+        tangents = tf.cast(jacobian(lambda z: rows(generator(z)), latents), tf.float64)
         power, noise = (
-            tf.reduce_mean(tf.cast(x, tf.float64) ** 2, 1, keepdims=True)
+            tf.reduce_mean(tf.cast(rows(x), tf.float64) ** 2, 1, keepdims=True)
             for x in (clips, clips - generator(latents))
         )
         noise = tf.maximum(noise, 1e-12 * power + 1e-30)  # float32 audio of a network is no more exact

@@ -24,27 +24,27 @@ class SquaredError:
     relative: bool = False
 
     def __call__(self, target: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_sum(self._scale(target) * tf.square(_rows(features - target)), 1)
+        return tf.reduce_sum(self._scale(target) * tf.square(rows(features - target)), 1)
 
     def residuals(self, target: tf.Tensor, features: tf.Tensor, weight: float) -> tf.Tensor:
         """Returns [b, m] whose squares add up to `weight` times the error."""
-        return tf.sqrt(weight * self._scale(target)) * _rows(features - target)
+        return tf.sqrt(weight * self._scale(target)) * rows(features - target)
 
     def _scale(self, target: tf.Tensor) -> tf.Tensor:
         if self.relative:
-            return 1 / (tf.reduce_sum(tf.square(_rows(target)), 1, keepdims=True) + 1e-12)
+            return 1 / (tf.reduce_sum(tf.square(rows(target)), 1, keepdims=True) + 1e-12)
         return _one_over_size(target)
 
 
 def absolute_error(target: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
     """Mean absolute difference of features [b, ...]."""
-    return tf.reduce_sum(_one_over_size(target) * tf.abs(_rows(features - target)), 1)
+    return tf.reduce_sum(_one_over_size(target) * tf.abs(rows(features - target)), 1)
 
 
 def log_relative_error(target: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
     """log(1 + 100 |features - target|^2 / |target|^2): from -20 dB up its gradient is that of the dB."""
-    error = tf.reduce_sum(tf.math.squared_difference(_rows(target), _rows(features)), 1)
-    return tf.math.log1p(100 * tf.math.divide_no_nan(error, tf.reduce_sum(_rows(target) ** 2, 1)))
+    error = tf.reduce_sum(tf.math.squared_difference(rows(target), rows(features)), 1)
+    return tf.math.log1p(100 * tf.math.divide_no_nan(error, tf.reduce_sum(rows(target) ** 2, 1)))
 
 
 def kl_divergence(target: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
@@ -76,12 +76,13 @@ class LossTerm:
 
 def _flat(layers: Sequence[tf.Tensor]) -> tf.Tensor:
     """Puts activations [b, ...] side by side, each layer of equal weight in a mean of squares."""
-    rows = [_rows(layer) for layer in layers]
-    count = sum(row.shape[1] for row in rows)
-    return tf.concat([row * math.sqrt(count / (len(rows) * row.shape[1])) for row in rows], 1)
+    flat = [rows(layer) for layer in layers]
+    count = sum(row.shape[1] for row in flat)
+    return tf.concat([row * math.sqrt(count / (len(flat) * row.shape[1])) for row in flat], 1)
 
 
-def _rows(x: tf.Tensor) -> tf.Tensor:
+def rows(x: tf.Tensor) -> tf.Tensor:
+    """Flattens [b, ...] to [b, m]."""
     return tf.reshape(x, [-1, math.prod(x.shape[1:])])
 
 

@@ -25,9 +25,9 @@ class ScoreModel(keras.Model):
 
     def __init__(self, prefix: str | os.PathLike):
         super().__init__(name="score_model", trainable=False)
-        self._frozen = metagraph.freeze(prefix, "x:0", "scores:0")
+        self._frozen = metagraph.freeze(prefix, ["x:0"], "scores:0")
         self.label_names = DIGITS
-        self.num_samples = int(self._frozen.input_shape[1])
+        self.num_samples = int(self._frozen.inputs[0].shape[1])
         self.sample_rate = 16000
         self.built = True
 
