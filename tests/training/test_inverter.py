@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_inversion import errors
+from tf_inversion import errors, invert
+from tf_inversion.audio import files
 from tf_inversion.audio.clips import ClipList, find_clips
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
 from tf_inversion.losses import LOSS_TERMS, LossTerm
@@ -246,3 +247,26 @@ def test_training_goes_on_from_a_trained_inverter(tmp_path):
         np.testing.assert_array_equal(weight, other)
     with pytest.raises(errors.ModelFileError, match="has width 2, but 4 is to be trained"):
         start_from(tmp_path / "trained.keras", Inverter(width=4))
+
+
+def test_stereo(tmp_path):
+    generator = WaveGAN(WaveGANConfig(dim=1, latent_dim=4, num_channels=2))
+    settings = InverterTrainingSettings(
+        width=2, batch_size=2, loss_weights="latent+log_mel", shift_seconds=0.01
+    )
+    rng = np.random.default_rng(0)
+    for i in range(2):
+        files.write_audio(tmp_path / f"clips/{i}.wav", rng.uniform(-1, 1, (2, 9000)), 16000)
+    clips = ClipList([str(tmp_path / f"clips/{i}.wav") for i in range(2)])
+    run = RunSettings(str(tmp_path / "run"), epochs=1, steps_per_epoch=1)
+    train_inverter(ModelBundle(generator), clips, clips, settings, run)
+    inverter = load_inverter(tmp_path / "run/inverter.keras")
+    assert inverter.num_channels == 2
+    made = generator(generator.draw_latents(3, seed=0)).numpy()
+    latents = inverter.encode(made)
+    assert latents.shape == (3, 4)
+    other = inverter.encode(made[:, ::-1])  # left and right change places
+    assert np.abs(other - latents).max() > 1e-4
+    result = invert(made, ModelBundle(generator, inverter), "encoder")
+    np.testing.assert_allclose(result.latents, latents, atol=1e-5)
+    assert result.audio.shape == (3, 2, 16384)

@@ -311,3 +311,24 @@ def test_start_from_refuses_other_sizes(config, mel_width, message, tmp_path):
 def test_start_from_nothing(tmp_path):
     with pytest.raises(errors.ModelFileError, match="nowhere: no such file or folder"):
         start_from(tmp_path / "nowhere", *networks(0))
+
+
+def test_stereo(tmp_path):
+    """A loud left channel and a quiet right one, learnt by generator and critics and read back."""
+    rng, folder = np.random.default_rng(0), tmp_path / "clips"
+    for i in range(4):
+        noise = rng.uniform(-1, 1, 9000) * np.array([[0.8], [0.1]])
+        files.write_audio(folder / ("train" if i < 2 else "valid") / f"{i}.wav", noise, 16000)
+    train, valid = (find_clips(folder, split) for split in ("train", "valid"))
+    settings = {**SETTINGS, "mel_width": 1, "num_channels": 2, "format": "official"}
+    run = RunSettings(str(tmp_path / "run"), epochs=1, steps_per_epoch=2)
+    train_wavegan(train, valid, judge(), WaveGANTrainingSettings(**settings), run)
+    generator = load_generator(tmp_path / "run/generator")
+    assert (generator.num_channels, generator.config.num_channels) == (2, 2)
+    assert generator(generator.draw_latents(3, seed=0)).shape == (3, 2, 16384)
+    _, discriminator = networks(0, dataclasses.replace(SMALL, num_channels=2))
+    audio = tf.constant(rng.uniform(-1, 1, (2, 2, 16384)), tf.float32)
+    waveform, image = discriminator.views(audio)
+    np.testing.assert_array_equal(waveform, tf.transpose(audio, [0, 2, 1]))
+    alone, (left, _) = Discriminator(SMALL, mel_width=1), tf.unstack(audio, axis=1)
+    np.testing.assert_allclose(image[..., 0], alone.views(left)[1][..., 0], atol=1e-6)

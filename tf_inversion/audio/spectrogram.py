@@ -18,10 +18,10 @@ def stft(audio: tf.Tensor) -> tf.Tensor:
     """Short-time Fourier transform with a Hann window of 256, hop 128, padded at the end.
 
     Args:
-      audio: float32 [batch, num_samples] in [-1, 1].
+      audio: float32 [batch, ..., num_samples] in [-1, 1].
 
     Returns:
-      complex64 [batch, ceil(num_samples / 128), 129].
+      complex64 [batch, ..., ceil(num_samples / 128), 129].
     """
     return tf.signal.stft(audio, FRAME_LENGTH, FRAME_STEP, pad_end=True)
 
@@ -29,6 +29,8 @@ def stft(audio: tf.Tensor) -> tf.Tensor:
 @keras.saving.register_keras_serializable("tf_inversion")
 class Spectrogram(keras.layers.Layer):
     """Turns audio [batch, num_samples] into a spectrogram [batch, frames, bins, 1].
+
+    Of several channels, [batch, num_channels, num_samples] into [batch, frames, bins, num_channels].
 
     Args:
       kind: "log_magnitude", the natural logarithm of the magnitude over a floor
@@ -47,11 +49,13 @@ class Spectrogram(keras.layers.Layer):
         image = tf.math.real(spectrum) if self.kind == "real" else tf.abs(spectrum)
         if self.kind == "log_magnitude":
             image = tf.math.log(image + LOG_FLOOR)
+        if image.shape.rank == 4:
+            return tf.transpose(image, [0, 2, 3, 1])
         return tf.expand_dims(image, -1)
 
     def compute_output_shape(self, input_shape):
-        batch, num_samples = input_shape
-        return batch, -(-num_samples // FRAME_STEP), FRAME_LENGTH // 2 + 1, 1
+        batch, *channels, num_samples = input_shape
+        return batch, -(-num_samples // FRAME_STEP), FRAME_LENGTH // 2 + 1, *(channels or [1])
 
     def get_config(self):
         return {"kind": self.kind, "name": self.name}

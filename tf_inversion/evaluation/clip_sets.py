@@ -21,7 +21,7 @@ class ClipSet:
     """Clips to invert and what is known of them.
 
     Attributes:
-      audio: float32 [n, num_samples] in [-1, 1], finite.
+      audio: float32 [n, num_samples] or [n, num_channels, num_samples] in [-1, 1], finite.
       sample_rate: in hertz.
       labels: int [n], index of the class among the evaluation classifier's, -1 if it does not know the class;
         None if there are no labels.
@@ -80,7 +80,12 @@ def real_clips(
     chosen = np.random.default_rng(seed).permutation(len(clips))[:num]
     clips = clips.pick(sorted(chosen))
     loaded = audio_clips.load_clips(
-        clips.paths, generator.num_samples, generator.sample_rate, peak, progress=progress
+        clips.paths,
+        generator.num_samples,
+        generator.sample_rate,
+        peak,
+        progress=progress,
+        num_channels=generator.num_channels,
     )
     if not loaded.names:
         raise errors.DatasetError(f"{clips.paths[0]}: not readable, nor any of the {len(clips)} clips")

@@ -93,13 +93,16 @@ def embed(judge: Classifier, parts: Iterable[np.ndarray]) -> tuple[np.ndarray, n
     """Returns what the judge computes of clips.
 
     Args:
-      judge: of clips no longer than these, of which it takes the beginning.
-      parts: audio [batch, num_samples].
+      judge: of clips no longer than these, of which it takes the beginning; of several channels the mean.
+      parts: audio [batch, num_samples] or [batch, num_channels, num_samples].
 
     Returns:
       Its last activations [n, width] and the probabilities of the classes [n, classes].
     """
-    layers = [judge.features(audio[..., : judge.num_samples], ["embedding", "logits"]) for audio in parts]
+    mono = (
+        audio if audio.ndim == 2 else tf.reduce_mean(audio, 1) for audio in map(tf.convert_to_tensor, parts)
+    )
+    layers = [judge.features(audio[:, : judge.num_samples], ["embedding", "logits"]) for audio in mono]
     embeddings, logits = (np.concatenate(part) for part in zip(*layers))
     return embeddings, tf.nn.softmax(logits).numpy()
 

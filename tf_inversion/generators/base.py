@@ -98,12 +98,17 @@ class Generator(keras.layers.Layer):
             inputs.append(keras.Input((self.condition.size,), name="condition"))
         return keras.Model(inputs, self(*inputs), name=self.name)
 
-    def _as_audio(self, values):
+    def as_audio(self, values):
         """Turns values [batch, num_samples, channels], of any float type, into what `call` returns."""
         values = keras.ops.cast(values, "float32")
         if self.num_channels == 1:
             return keras.ops.squeeze(values, -1)
         return keras.ops.transpose(values, (0, 2, 1))
+
+
+def channels_last(audio: tf.Tensor) -> tf.Tensor:
+    """Returns audio [batch, num_samples] or [batch, num_channels, num_samples] as files and pages have it."""
+    return audio[..., tf.newaxis] if audio.shape.rank == 2 else tf.transpose(audio, [0, 2, 1])
 
 
 def interface(generator: Generator) -> dict:
@@ -186,7 +191,7 @@ class FunctionGenerator(Generator):
     def call(self, z, condition=None):
         audio = self._function(z) if condition is None else self._function(z, condition)
         if self._channels_last:
-            return self._as_audio(keras.ops.reshape(audio, (-1, self.num_samples, self.num_channels)))
+            return self.as_audio(keras.ops.reshape(audio, (-1, self.num_samples, self.num_channels)))
         audio = keras.ops.cast(audio, "float32")
         return keras.ops.reshape(audio, (-1, *self.compute_output_shape((None,))[1:]))
 

@@ -114,7 +114,7 @@ class WaveGAN(base.Generator):
         self.network.trainable = False
 
     def call(self, z):
-        return self._as_audio(self.network(z, training=False))
+        return self.as_audio(self.network(z, training=False))
 
     def get_config(self) -> dict:
         own = {"config": dataclasses.asdict(self.config), "sample_rate": self.sample_rate}

@@ -12,13 +12,14 @@ import tensorflow as tf
 
 from tf_inversion.audio import mel
 from tf_inversion.backend import keras
+from tf_inversion.generators.base import channels_last
 from tf_inversion.generators.wavegan import WaveGANConfig
 
 _MEL_STAGES = 4
 
 
 class Discriminator(keras.Model):
-    """Scores clips, high for real ones: audio [batch, num_samples] -> [batch, critics].
+    """Scores clips, high for real ones: audio [batch, ..., num_samples] -> [batch, critics].
 
     Args:
       config: the generator's; its mirror image is the waveform critic.
@@ -44,7 +45,7 @@ class Discriminator(keras.Model):
         self.mel = self.labels = None
         if mel_width:
             frames = mel.log_mel(tf.zeros([1, config.slice_len]), sample_rate).shape[1]
-            self.mel = _mel_critic(frames, mel_width)
+            self.mel = _mel_critic(frames, mel_width, _channels(config))
             if num_labels:
                 self.labels = _label_head(self.mel.outputs[1].shape[1], num_labels)
         self.built = True
@@ -56,11 +57,12 @@ class Discriminator(keras.Model):
         return {scope: network for scope, network in networks.items() if network}
 
     def views(self, audio: tf.Tensor) -> list[tf.Tensor]:
-        """Returns what each critic looks at: [batch, num_samples, 1], and [batch, frames, bands, 1]."""
-        views = [audio[..., tf.newaxis]]
+        """Returns what each critic sees: [batch, num_samples, channels], [batch, frames, bands, channels]."""
+        views = [channels_last(audio)]
         if self.mel:
-            # From -60 to 0 dB becomes -1 to 1.
-            views.append(1 + mel.log_mel(audio, self.sample_rate)[..., tf.newaxis] / 1.5)
+            image = mel.log_mel(audio, self.sample_rate)
+            image = image[..., tf.newaxis] if image.shape.rank == 3 else tf.transpose(image, [0, 2, 3, 1])
+            views.append(1 + image / 1.5)  # from -60 to 0 dB becomes -1 to 1
         return views
 
     def scores(self, views: list[tf.Tensor]) -> tf.Tensor:
@@ -89,7 +91,7 @@ class Discriminator(keras.Model):
 
 def _waveform_critic(config: WaveGANConfig, dim: int, phase_shuffle: int) -> keras.Model:
     """Strided convolutions down to 16 samples; layers are named as the scopes of the official checkpoint."""
-    x = audio = keras.Input((config.slice_len, 1), name="waveform")
+    x = audio = keras.Input((config.slice_len, _channels(config)), name="waveform")
     last = len(config.strides) - 1
     for i, stride in enumerate(sorted(config.strides, reverse=True)):
         width = dim << i
@@ -103,9 +105,13 @@ def _waveform_critic(config: WaveGANConfig, dim: int, phase_shuffle: int) -> ker
     return keras.Model(audio, keras.layers.Dense(1, name="output")(x), name="waveform_critic")
 
 
-def _mel_critic(frames: int, width: int) -> keras.Model:
+def _channels(config: WaveGANConfig) -> int:
+    return 1 if config.post_filter_len else config.num_channels
+
+
+def _mel_critic(frames: int, width: int, num_channels: int) -> keras.Model:
     """Strided convolutions over time and frequency; the last layer sees how much a batch's clips differ."""
-    x = image = keras.Input((frames, mel.NUM_BANDS, 1), name="log_mel")
+    x = image = keras.Input((frames, mel.NUM_BANDS, num_channels), name="log_mel")
     for i in range(_MEL_STAGES):
         x = keras.layers.Conv2D(width << i, 4, 2, padding="same", name=f"conv_{i}")(x)
         x = keras.layers.LeakyReLU(0.2)(x)

@@ -13,13 +13,15 @@ from tf_inversion.networks.resnet import resnet18
 class Inverter(keras.Model):
     """Predicts latents: audio [batch, num_samples] -> z [batch, latent_dim].
 
+    Of several channels it takes [batch, num_channels, num_samples].
+
     The spectrogram is computed inside, so that an exported model takes raw audio.
 
     Args:
       latent_dim: size of the generator's latent space, the ResNet's number of classes.
       width: channels of the ResNet's first stage; 64 in the paper.
       spectrogram: the front end, see `Spectrogram`.
-      num_samples, sample_rate: of the clips.
+      num_samples, sample_rate, num_channels: of the clips.
       peak: level that its training clips were scaled to; 0 for untouched.
       dtype: Keras dtype policy to compute in, for example "mixed_float16". It is
         not saved: a loaded model computes in float32.
@@ -33,6 +35,7 @@ class Inverter(keras.Model):
         num_samples: int = 16384,
         sample_rate: int = 16000,
         peak: float = 0.0,
+        num_channels: int = 1,
         dtype: str | None = None,
         name: str = "inverter",
     ):
@@ -44,14 +47,17 @@ class Inverter(keras.Model):
             "num_samples": num_samples,
             "sample_rate": sample_rate,
             "peak": peak,
+            "num_channels": num_channels,
             "name": name,
         }
         self.latent_dim = latent_dim
         self.num_samples = num_samples
         self.sample_rate = sample_rate
         self.peak = peak
+        self.num_channels = num_channels
 
-        audio = keras.Input((num_samples,), name="audio")
+        shape = (num_samples,) if num_channels == 1 else (num_channels, num_samples)
+        audio = keras.Input(shape, name="audio")
         image = Spectrogram(spectrogram, name="spectrogram")(audio)
         embedding = resnet18(image, width, dtype)["embedding"]
         latents = keras.layers.Dense(latent_dim, dtype="float32", name="latents")(embedding)
@@ -59,7 +65,7 @@ class Inverter(keras.Model):
         #: `call` in inference mode, compiled once for any number of clips.
         self.encode = tf.function(
             lambda clips: self.network(clips, training=False),
-            input_signature=[tf.TensorSpec([None, num_samples], tf.float32)],
+            input_signature=[tf.TensorSpec([None, *shape], tf.float32)],
         )
         self.built = True
 

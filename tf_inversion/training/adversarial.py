@@ -98,7 +98,7 @@ class WaveGANTrainer:
         self.average = MovingAverage(self.network.weights, loss.average, warm_up=True)
 
     def train_step(self, batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Takes (real clips [critic_steps * batch_size, num_samples], their labels, the step)."""
+        """Takes (real clips [critic_steps * batch_size, ..., num_samples], their labels, the step)."""
         audio, labels, step = batch
         return self._step(audio, labels, step, penalised=int(step) % self._loss.penalty_every == 0)
 
@@ -119,7 +119,7 @@ class WaveGANTrainer:
 
     def _update_discriminator(self, real, labels, step, k: int, penalised: bool):
         critic = self.discriminator
-        synthesized = self.network(self._latents(len(real), step, k), training=True)[..., 0]
+        synthesized = self._synthesize(self._latents(len(real), step, k))
         of_samples = sample_statistics(real, synthesized)
         real, synthesized = self._views(real, step, 2 * k), self._views(synthesized, step, 2 * k + 1)
         penalty = tf.constant(0.0)
@@ -174,7 +174,7 @@ class WaveGANTrainer:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
             latents = self._latents(batch_size, step, self._loss.critic_steps)
-            audio = self.network(latents, training=True)[..., 0]
+            audio = self._synthesize(latents)
             views = self._views(audio, step, 2 * self._loss.critic_steps)
             scores, logits = self.discriminator.scores_and_logits(views)
             loss = -scores if self._loss.name == "wgan_gp" else tf.nn.softplus(-scores)
@@ -193,6 +193,9 @@ class WaveGANTrainer:
         delay = self._loss.tone_delay
         share = (tf.cast(step, tf.float32) + 1 - delay) / max(delay, 1)
         return self._loss.tone_weight * tf.clip_by_value(share, 0.0, 1.0)
+
+    def _synthesize(self, latents) -> tf.Tensor:
+        return self.generator.as_audio(self.network(latents, training=True))
 
     def _latents(self, batch_size: int, step, k: int) -> tf.Tensor:
         seed = self._seed + step * (self._loss.critic_steps + 1) + k

@@ -24,28 +24,31 @@ class Augmentation:
     speed: float = 0.0
 
     def __call__(self, audio: tf.Tensor, seed: tf.Tensor, sample_rate: int) -> tf.Tensor:
-        """Changes audio [batch, num_samples], the same way for the same seed (int [2])."""
-        batch, num_samples = audio.shape
+        """Changes audio [batch, ..., num_samples], the same way for the same seed (int [2])."""
+        batch, *channels, num_samples = audio.shape
+        each = [batch] + [1] * (len(channels) + 1)
         seeds = tf.random.split(seed, 5)
         if self.speed:
             factors = tf.random.stateless_uniform([batch], seeds[4], 1.0 - self.speed, 1.0 + self.speed)
             audio = tf.map_fn(_played, (audio, factors), fn_output_signature=audio.dtype)
-        gain = tf.random.stateless_uniform([batch, 1], seeds[0], -self.gain_db, self.gain_db)
+        gain = tf.random.stateless_uniform(each, seeds[0], -self.gain_db, self.gain_db)
         audio = audio * 10.0 ** (gain / 20.0)
         longest = int(self.shift_seconds * sample_rate)
         shifts = tf.random.stateless_uniform([batch, 1], seeds[1], 0, longest + 1, tf.int32)
-        padded = tf.pad(audio, [[0, 0], [longest, 0]])
-        audio = tf.gather(padded, tf.range(num_samples) + longest - shifts, batch_dims=1)
+        padded = tf.pad(audio, [[0, 0]] * (len(channels) + 1) + [[longest, 0]])
+        audio = tf.gather(padded, tf.range(num_samples) + longest - shifts, axis=-1, batch_dims=1)
         if self.noise_db is not None:
-            level = tf.random.stateless_uniform([batch, 1], seeds[2], self.noise_db - 40.0, self.noise_db)
-            audio += 10.0 ** (level / 20.0) * tf.random.stateless_normal([batch, num_samples], seeds[3])
+            level = tf.random.stateless_uniform(each, seeds[2], self.noise_db - 40.0, self.noise_db)
+            audio += 10.0 ** (level / 20.0) * tf.random.stateless_normal(audio.shape, seeds[3])
         return tf.clip_by_value(audio, -1.0, 1.0)
 
 
 def _played(clip_and_speed: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-    """Resamples a clip [num_samples] by a factor, and cuts it or fills it up to its length."""
+    """Resamples a clip [..., num_samples] by a factor, and cuts it or fills it up to its length."""
     clip, speed = clip_and_speed
-    (num_samples,) = clip.shape
+    num_samples = clip.shape[-1]
     length = tf.cast(tf.round(num_samples / speed), tf.int32)
-    column = tf.image.resize(clip[:, tf.newaxis, tf.newaxis], [length, 1], "lanczos5", antialias=True)
-    return tf.pad(column[:num_samples, 0, 0], [[0, tf.maximum(num_samples - length, 0)]])
+    image = tf.reshape(clip, [-1, num_samples])[..., tf.newaxis, tf.newaxis]
+    resized = tf.image.resize(image, [length, 1], "lanczos5", antialias=True)[:, :num_samples, 0, 0]
+    padded = tf.pad(resized, [[0, 0], [0, tf.maximum(num_samples - length, 0)]])
+    return tf.reshape(padded, clip.shape)

@@ -55,15 +55,15 @@ STEP_SYMPTOMS = (
 
 
 def sample_statistics(real: tf.Tensor, synthesized: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Compares batches [batch, num_samples] of real and synthesized clips.
+    """Compares batches [batch, ..., num_samples] of real and synthesized clips.
 
     Returns:
       level_db: power of the synthesized clips without their means, beside that of the real ones.
       spread: share of the synthesized clips' power that differs from clip to clip; about 1 of real clips.
     """
-    powers = [tf.reduce_mean(tf.math.reduce_variance(audio, axis=1)) for audio in (real, synthesized)]
+    powers = [tf.reduce_mean(tf.math.reduce_variance(audio, axis=-1)) for audio in (real, synthesized)]
     level = tf.math.log((powers[1] + 1e-20) / (powers[0] + 1e-20)) * 10 / tf.math.log(10.0)
-    centred = synthesized - tf.reduce_mean(synthesized, axis=1, keepdims=True)
+    centred = synthesized - tf.reduce_mean(synthesized, axis=-1, keepdims=True)
     varied = tf.reduce_mean(tf.math.reduce_variance(centred, axis=0))
     return {"level_db": level, "spread": varied / (powers[1] + 1e-20)}
 

@@ -74,6 +74,7 @@ def train_inverter(
         check_clips,
         num_samples=generator.num_samples,
         sample_rate=generator.sample_rate,
+        num_channels=generator.num_channels,
         least=1,
         progress=loop_bar(progress, "checking clips"),
     )
@@ -105,6 +106,7 @@ def _new_inverter(models: ModelBundle, settings: InverterTrainingSettings) -> In
         spectrogram=settings.spectrogram,
         num_samples=models.generator.num_samples,
         sample_rate=models.generator.sample_rate,
+        num_channels=models.generator.num_channels,
         peak=settings.peak,
         dtype="mixed_float16" if settings.mixed_precision else None,
     )
@@ -121,7 +123,7 @@ def start_from(path: str | os.PathLike, inverter: Inverter) -> None:
     """
     trained = load_inverter(path)
     start, wanted = trained.get_config(), inverter.get_config()
-    for name in ("latent_dim", "width", "spectrogram", "num_samples", "sample_rate"):
+    for name in ("latent_dim", "width", "spectrogram", "num_samples", "sample_rate", "num_channels"):
         if start[name] != wanted[name]:
             raise errors.ModelFileError(
                 f"{path}: has {name} {start[name]}, but {wanted[name]} is to be trained"

@@ -15,6 +15,7 @@ from tf_inversion import losses
 from tf_inversion.audio.clips import ClipList, clip_dataset
 from tf_inversion.audio.spectrogram import Spectrogram
 from tf_inversion.batching import in_batches
+from tf_inversion.generators.base import channels_last
 from tf_inversion.models import ModelBundle
 from tf_inversion.networks.inverter import Inverter
 from tf_inversion.training import distribution, loop
@@ -70,6 +71,7 @@ class InverterTraining(loop.Training):
             peak=inverter.peak,
             num_samples=inverter.num_samples,
             sample_rate=inverter.sample_rate,
+            num_channels=inverter.num_channels,
         )
         self._validation_latents = self._latents(_VALIDATION_LATENTS, -1)
 
@@ -171,7 +173,8 @@ class InverterTraining(loop.Training):
         both = tf.concat([audio, self._generator(self._inverter(audio, training=False))], axis=0)
         rate = self._inverter.sample_rate
         name = f"{kind}/clips_then_reconstructions"
-        tf.summary.audio(name, both[..., tf.newaxis], rate, max_outputs=len(both))
+        tf.summary.audio(name, channels_last(both), rate, max_outputs=len(both))
+        both = both if both.shape.rank == 2 else tf.reduce_mean(both, 1)
         images = tf.reverse(tf.transpose(Spectrogram()(both), [0, 2, 1, 3]), axis=[1])
         low, high = tf.reduce_min(images), tf.reduce_max(images)
         rows = tf.concat(tf.unstack((images - low) / (high - low)), axis=1)

@@ -176,6 +176,9 @@ class WaveGANTrainingSettings(TrainingSettings):
     latent_dim: int = setting(100, "Values in a latent vector.", lower=1)
     slice_len: str = setting("16384", "Samples of a clip.", choices=("16384", "32768", "65536"))
     sample_rate: int = setting(16000, "Of the clips, in Hz.", lower=1)
+    num_channels: int = setting(
+        1, "Of the clips: 2 for stereo. A mono file has the same in all.", lower=1, upper=8
+    )
     kernel_len: int = setting(25, "Taps of the convolutions.", lower=1)
     batchnorm: bool = setting(False, "Batch normalisation.")
     upsample: str = setting(

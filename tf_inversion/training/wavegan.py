@@ -17,6 +17,7 @@ from tf_inversion.audio import mel
 from tf_inversion.audio.clips import ClipList, check_clips, clip_dataset
 from tf_inversion.evaluation import samples
 from tf_inversion.generators import checkpoint, official
+from tf_inversion.generators.base import channels_last
 from tf_inversion.generators.loading import load_generator
 from tf_inversion.generators.official_graph import save_official
 from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
@@ -75,6 +76,7 @@ def train_wavegan(
         check_clips,
         num_samples=generator.num_samples,
         sample_rate=generator.sample_rate,
+        num_channels=generator.num_channels,
         progress=loop_bar(progress, "checking clips"),
     )
     clips = check(train_clips, least=1), check(valid_clips, least=2)
@@ -93,6 +95,7 @@ def new_networks(settings: WaveGANTrainingSettings, num_labels: int = 0) -> tupl
     config = WaveGANConfig(
         dim=settings.width,
         kernel_len=settings.kernel_len,
+        num_channels=settings.num_channels,
         latent_dim=settings.latent_dim,
         slice_len=int(settings.slice_len),
         batchnorm=settings.batchnorm,
@@ -160,6 +163,7 @@ class WaveGANTraining(loop.Training):
             peak=settings.peak,
             num_samples=generator.num_samples,
             sample_rate=generator.sample_rate,
+            num_channels=generator.num_channels,
         )
         valid = self._clip_dataset(valid_clips, batch_size=64)
         self._reference, posteriors = samples.embed(judge, (audio for audio, _ in valid))
@@ -193,7 +197,8 @@ class WaveGANTraining(loop.Training):
 
     def illustrate(self) -> None:
         audio, rate = self.model(self._latents[:_ILLUSTRATED]), self.model.sample_rate
-        tf.summary.audio("synthesized", audio[..., tf.newaxis], rate, max_outputs=_ILLUSTRATED)
+        tf.summary.audio("synthesized", channels_last(audio), rate, max_outputs=_ILLUSTRATED)
+        audio = audio if audio.shape.rank == 2 else tf.reduce_mean(audio, 1)
         images = 1 + mel.log_mel(audio, rate) / 3  # 0 for silence, 1 for full scale
         images = tf.transpose(images, [0, 2, 1])[:, ::-1, :, tf.newaxis]
         tf.summary.image("synthesized/log_mel", images, max_outputs=_ILLUSTRATED)
