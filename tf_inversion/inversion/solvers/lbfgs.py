@@ -40,8 +40,9 @@ class LBFGS(Solver):
     step, some to shorten one. Line searches in step are where a batched optimiser usually spends its time
     (benchmarks/optimisation.py compares it with TensorFlow Probability's).
 
-    An item has converged when five successive steps gained less than the share `tol` of its objective;
-    iterations are accepted steps.
+    An item has converged when five successive steps gained less than the share `tol` of its objective, or
+    when none, however short, gains any more; it has failed if not even the first did. Iterations are
+    accepted steps.
     """
 
     def init(self, z, targets) -> State:
@@ -113,7 +114,8 @@ class LBFGS(Solver):
         iterations = state.iterations + tf.cast(taken, tf.int32)
         value = tf.where(taken, value, state.value)
         status = tf.where(running & (iterations >= options.maxiter), batch.RAN_OUT, state.status)
-        status = tf.where(stuck & fresh, batch.FAILED, status)
+        at_the_end = tf.where(iterations > 0, batch.CONVERGED, batch.FAILED)
+        status = tf.where(stuck & fresh, at_the_end, status)
         status = tf.where(
             running & ((value <= options.stopval) | (stalls >= _PATIENCE)), batch.CONVERGED, status
         )
