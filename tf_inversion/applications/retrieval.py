@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from tf_inversion import errors
 from tf_inversion.latents import load_latents
+
+_MANY = 64  # queries; threads for fewer wait for one another longer than they compute
 
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, k: int) -> np.ndarray:
@@ -52,7 +55,9 @@ class LatentIndex:
         """
         if len(self.names) < k:
             raise errors.InvalidArgumentError(f"k: {k}; the index has {len(self.names)} clips")
-        distances, rows = self._index.kneighbors(np.atleast_2d(queries), k)
+        queries = np.atleast_2d(queries)
+        with threadpool_limits(1 if len(queries) < _MANY else None):
+            distances, rows = self._index.kneighbors(queries, k)
         return self.names[rows], distances
 
 
