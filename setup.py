@@ -77,9 +77,9 @@ setuptools.setup(
         "tensorboard",
         "tensorflow>=2.17.1",
         "tensorflow-probability>=0.24",
-        "threadpoolctl",
         "tensorflow-serving-api>=2.17.1",  # the requests that an exported model is warmed up with
         "tf-keras>=2.17",  # TensorFlow Probability imports it
+        "threadpoolctl",
         "tqdm",
     ],
     extras_require={
