@@ -10,7 +10,7 @@ from tf_inversion import errors
 
 # What a file begins with, and what that makes it.
 _SIGNATURES = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file of an older Keras; load it there and save it as .keras",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file of Keras 2; a generator can be converted, see docs/your_gan.md",
     b"\x1f\x8b": "an archive; unpack it and give the folder",
     b"\x80\x02": "a pickle, as PyTorch writes them; only models of TensorFlow and Keras are read",
 }
