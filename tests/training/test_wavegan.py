@@ -332,3 +332,26 @@ def test_stereo(tmp_path):
     np.testing.assert_array_equal(waveform, tf.transpose(audio, [0, 2, 1]))
     alone, (left, _) = Discriminator(SMALL, mel_width=1), tf.unstack(audio, axis=1)
     np.testing.assert_allclose(image[..., 0], alone.views(left)[1][..., 0], atol=1e-6)
+
+
+def test_a_conditional_generator_is_given_the_classes_of_the_clips(tmp_path):
+    rng, labels = np.random.default_rng(0), ("left", "right")
+    for i in range(6):
+        files.write_audio(tmp_path / f"clips/{i}.wav", rng.uniform(-1, 1, 9000) * 0.5, 16000)
+    paths = [str(tmp_path / f"clips/{i}.wav") for i in range(6)]
+    clips = ClipList(paths, [0, 1] * 3, labels)
+    settings = {**SETTINGS, "mel_width": 1, "conditional": True}
+    run = RunSettings(str(tmp_path / "run"), epochs=1, steps_per_epoch=2)
+    train_wavegan(clips, clips, judge(), WaveGANTrainingSettings(**settings), run)
+    generator = load_generator(tmp_path / "run/generator.keras")
+    assert (generator.condition.labels, generator.latent_dim) == (labels, 3)
+    latents = generator.draw_latents(2, seed=0)
+    audio = [load_generator(tmp_path / "run/generator.keras", label=name)(latents) for name in labels]
+    assert np.abs(audio[0] - audio[1]).max() > 1e-6
+    for changes, message in (
+        ({"format": "official"}, "format=keras"),
+        ({"mel_width": 0}, "needs a mel_width"),
+        ({"label_weight": 0.0}, "clips of two classes"),
+    ):
+        with pytest.raises(errors.InvalidArgumentError, match=f"conditional: .*{message}"):
+            train_wavegan(clips, clips, judge(), WaveGANTrainingSettings(**{**settings, **changes}), run)

@@ -17,6 +17,7 @@ import numpy as np
 
 from tf_inversion import errors
 from tf_inversion.generators import base
+from tf_inversion.generators.conditional import Condition
 
 STRIDES = {16384: (4,) * 5, 32768: (4,) * 5 + (2,), 65536: (4,) * 6}
 START_LENGTH = 16
@@ -36,8 +37,10 @@ class WaveGANConfig:
     batchnorm: bool = False
     upsample: str = "zeros"  # transposed convolution; "nn": repeat each value, then convolve
     post_filter_len: int = 0  # taps of the learned filter after the tanh; 0: none
+    labels: tuple[str, ...] = ()  # of the classes that a conditional generator takes; (): not conditional
 
     def __post_init__(self):
+        object.__setattr__(self, "labels", tuple(self.labels))  # lists in files
         if self.slice_len not in STRIDES:
             raise errors.InvalidArgumentError(
                 f"slice_len: {self.slice_len} is none of {', '.join(map(str, STRIDES))}"
@@ -59,6 +62,8 @@ class WaveGANConfig:
 def build_network(config: WaveGANConfig, dtype=None) -> keras.Model:
     """Returns a new, trainable network: z [batch, latent_dim] -> audio [batch, slice_len, channels] float32.
 
+    A conditional one takes z and one-hot vectors [batch, classes].
+
     Layers are named as the scopes of the official checkpoint: `z_project`,
     `upconv_0`, ..., `pp_filt`; batch normalisation has `_batchnorm` behind.
 
@@ -66,7 +71,10 @@ def build_network(config: WaveGANConfig, dtype=None) -> keras.Model:
       config: what to build.
       dtype: Keras dtype policy; the global one if None.
     """
-    z = x = keras.Input((config.latent_dim,), name="z")
+    inputs = x = keras.Input((config.latent_dim,), name="z")
+    if config.labels:
+        inputs = [inputs, keras.Input((len(config.labels),), name="condition")]
+        x = keras.layers.Concatenate(dtype=dtype)(inputs)
     x = keras.layers.Dense(START_LENGTH * config.widths[0], dtype=dtype, name="z_project")(x)
     x = keras.layers.Reshape((START_LENGTH, config.widths[0]), dtype=dtype)(x)
     before = "z_project"
@@ -88,7 +96,7 @@ def build_network(config: WaveGANConfig, dtype=None) -> keras.Model:
         x = keras.layers.Conv1D(
             1, config.post_filter_len, padding="same", use_bias=False, dtype="float32", name="pp_filt"
         )(x)
-    return keras.Model(z, x, name="wavegan_network")
+    return keras.Model(inputs, x, name="wavegan_network")
 
 
 @keras.saving.register_keras_serializable("tf_inversion")
@@ -107,14 +115,15 @@ class WaveGAN(base.Generator):
             latent_dim=config.latent_dim,
             num_samples=config.slice_len,
             num_channels=1 if config.post_filter_len else config.num_channels,
+            condition=Condition(len(config.labels), labels=config.labels) if config.labels else None,
             **kwargs,
         )
         self.config = config
         self.network = build_network(config, dtype=self.dtype_policy)
         self.network.trainable = False
 
-    def call(self, z):
-        return self.as_audio(self.network(z, training=False))
+    def call(self, z, condition=None):
+        return self.as_audio(self.network(z if condition is None else [z, condition], training=False))
 
     def get_config(self) -> dict:
         own = {"config": dataclasses.asdict(self.config), "sample_rate": self.sample_rate}

@@ -68,6 +68,9 @@ def adversarial_loss(settings: WaveGANTrainingSettings) -> AdversarialLoss:
 class WaveGANTrainer:
     """The training step: updates of the discriminator, then one of the generator.
 
+    A conditional generator is given the classes of the real clips beside which it plays, and is to make the
+    critic's head for labels tell them (AC-GAN: Odena, Olah, Shlens 2017).
+
     Args:
       generator: its network is trained.
       discriminator: the opponent.
@@ -109,7 +112,7 @@ class WaveGANTrainer:
         parts = zip(*(tf.split(x, self._loss.critic_steps) for x in (audio, labels)))
         for k, (real, classes) in enumerate(parts):
             of_critic, of_samples = self._update_discriminator(real, classes, step, k, penalised)
-        of_generator = self._update_generator(len(real), step)
+        of_generator = self._update_generator(len(real), step, classes)
         return {
             "loss": of_critic["loss"] + of_generator["loss"],
             **{f"discriminator/{name}": value for name, value in of_critic.items()},
@@ -119,7 +122,7 @@ class WaveGANTrainer:
 
     def _update_discriminator(self, real, labels, step, k: int, penalised: bool):
         critic = self.discriminator
-        synthesized = self._synthesize(self._latents(len(real), step, k))
+        synthesized = self._synthesize(self._latents(len(real), step, k), labels)
         of_samples = sample_statistics(real, synthesized)
         real, synthesized = self._views(real, step, 2 * k), self._views(synthesized, step, 2 * k + 1)
         penalty = tf.constant(0.0)
@@ -170,11 +173,11 @@ class WaveGANTrainer:
                 total += tf.reduce_mean(square) / 2
         return total
 
-    def _update_generator(self, batch_size: int, step) -> dict[str, tf.Tensor]:
+    def _update_generator(self, batch_size: int, step, classes) -> dict[str, tf.Tensor]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
             latents = self._latents(batch_size, step, self._loss.critic_steps)
-            audio = self._synthesize(latents)
+            audio = self._synthesize(latents, classes)
             views = self._views(audio, step, 2 * self._loss.critic_steps)
             scores, logits = self.discriminator.scores_and_logits(views)
             loss = -scores if self._loss.name == "wgan_gp" else tf.nn.softplus(-scores)
@@ -182,7 +185,8 @@ class WaveGANTrainer:
             terms = {"tones": losses.checkerboard_loss(audio)}
             total = loss + self.tone_weight(step) * terms["tones"]
             if logits is not None:
-                terms["labels"] = label_loss(logits)
+                conditional = self.generator.condition is not None
+                terms["labels"] = cross_entropy(classes, logits) if conditional else label_loss(logits)
                 total += self._loss.label_weight * terms["labels"]
         self.optimizers["generator"].apply(tape.gradient(total, variables), variables)
         self.average.update()
@@ -194,8 +198,11 @@ class WaveGANTrainer:
         share = (tf.cast(step, tf.float32) + 1 - delay) / max(delay, 1)
         return self._loss.tone_weight * tf.clip_by_value(share, 0.0, 1.0)
 
-    def _synthesize(self, latents) -> tf.Tensor:
-        return self.generator.as_audio(self.network(latents, training=True))
+    def _synthesize(self, latents, labels) -> tf.Tensor:
+        inputs = latents
+        if condition := self.generator.condition:
+            inputs = [latents, tf.one_hot(labels, condition.size)]
+        return self.generator.as_audio(self.network(inputs, training=True))
 
     def _latents(self, batch_size: int, step, k: int) -> tf.Tensor:
         seed = self._seed + step * (self._loss.critic_steps + 1) + k

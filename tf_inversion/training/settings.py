@@ -170,6 +170,11 @@ class WaveGANTrainingSettings(TrainingSettings):
         "the classes equally frequent. Default: 0.5 for ns_r1, 0 for wgan_gp.",
         lower=0.0,
     )
+    conditional: bool = setting(
+        False,
+        "Of labelled clips: give the generator the class beside the latents, and have the critic tell it "
+        "(AC-GAN: Odena et al. 2017). Needs --format=keras, --mel_width and --label_weight.",
+    )
     repeat: tuple[str, ...] = setting(
         (), "Show clips of classes that come out too rarely three and two times: zero:3,two:2."
     )
@@ -208,3 +213,12 @@ class WaveGANTrainingSettings(TrainingSettings):
         choices=("official", "keras"),
         shapes_result=False,
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.conditional and self.format != "keras":
+            raise errors.InvalidArgumentError(
+                "conditional: the official format has no class; give format=keras"
+            )
+        if self.conditional and not self.mel_width:
+            raise errors.InvalidArgumentError("conditional: the critic that tells classes needs a mel_width")

@@ -66,9 +66,12 @@ def train_wavegan(
     run = run or RunSettings("runs/wavegan", epochs=200, steps_per_epoch=500)
     train_clips = train_clips.repeat(_repeats(settings.repeat))
     loss = adversarial_loss(settings)
-    networks = generator, discriminator = new_networks(
-        settings, len(train_clips.label_names) if loss.label_weight else 0
-    )
+    labels = tuple(train_clips.label_names) if loss.label_weight else ()
+    if settings.conditional and len(labels) < 2:
+        raise errors.InvalidArgumentError(
+            "conditional: needs clips of two classes or more, and a label_weight above 0"
+        )
+    networks = generator, discriminator = new_networks(settings, labels)
     samples.check_judge(judge, generator)
     if settings.start_from:
         start_from(settings.start_from, generator, discriminator)
@@ -90,8 +93,10 @@ def train_wavegan(
     return loop.fit(its_run, WaveGANTraining(networks, loss, judge, clips, settings))
 
 
-def new_networks(settings: WaveGANTrainingSettings, num_labels: int = 0) -> tuple[WaveGAN, Discriminator]:
-    """Returns a generator and its critics, with a head for so many classes, with initial weights."""
+def new_networks(
+    settings: WaveGANTrainingSettings, labels: tuple[str, ...] = ()
+) -> tuple[WaveGAN, Discriminator]:
+    """Returns a generator and its critics, with a head for these classes, with initial weights."""
     config = WaveGANConfig(
         dim=settings.width,
         kernel_len=settings.kernel_len,
@@ -101,6 +106,7 @@ def new_networks(settings: WaveGANTrainingSettings, num_labels: int = 0) -> tupl
         batchnorm=settings.batchnorm,
         upsample=settings.upsample,
         post_filter_len=settings.post_filter_len,
+        labels=labels if settings.conditional else (),
     )
     return WaveGAN(config, sample_rate=settings.sample_rate), Discriminator(
         config,
@@ -108,7 +114,7 @@ def new_networks(settings: WaveGANTrainingSettings, num_labels: int = 0) -> tupl
         settings.phase_shuffle,
         settings.mel_width,
         settings.waveform_width,
-        num_labels,
+        len(labels),
     )
 
 
@@ -168,9 +174,13 @@ class WaveGANTraining(loop.Training):
         valid = self._clip_dataset(valid_clips, batch_size=64)
         self._reference, posteriors = samples.embed(judge, (audio for audio, _ in valid))
         self._detector = CollapseDetector(posteriors, settings.patience)
-        self._latents = generator.prior.draw(
+        latents = generator.prior.draw(
             [settings.num_judged, generator.latent_dim], tf.stack([settings.seed, -1])
         )
+        self._judged: tuple[tf.Tensor, ...] = (latents,)  # what validation gives to the generator
+        if generator.condition:
+            vectors = generator.condition.sample(settings.num_judged, settings.seed)
+            self._judged = latents, tf.constant(vectors)
 
     def batches(self, start: int) -> tf.data.Dataset:
         clips = self._clip_dataset(
@@ -189,14 +199,15 @@ class WaveGANTraining(loop.Training):
         return metrics
 
     def validate(self, bar) -> Metrics:
-        parts = tf.data.Dataset.from_tensor_slices(self._latents).batch(64)
-        heard = samples.embed(self._judge, (self.model(part) for part in bar("listening")(parts)))
+        parts = tf.data.Dataset.from_tensor_slices(self._judged).batch(64)
+        heard = samples.embed(self._judge, (self.model(*part) for part in bar("listening")(parts)))
         metrics = samples.sample_metrics(*heard, self._reference)
         self._detector.check_samples(metrics)
         return {"loss": metrics["frechet_distance"], **metrics}
 
     def illustrate(self) -> None:
-        audio, rate = self.model(self._latents[:_ILLUSTRATED]), self.model.sample_rate
+        first = (values[:_ILLUSTRATED] for values in self._judged)
+        audio, rate = self.model(*first), self.model.sample_rate
         tf.summary.audio("synthesized", channels_last(audio), rate, max_outputs=_ILLUSTRATED)
         audio = audio if audio.shape.rank == 2 else tf.reduce_mean(audio, 1)
         images = 1 + mel.log_mel(audio, rate) / 3  # 0 for silence, 1 for full scale
