@@ -8,6 +8,7 @@ import official_wavegan
 import pytest
 import tensorflow as tf
 
+from tf_inversion import errors
 from tf_inversion.generators import checkpoint
 from tf_inversion.generators.loading import load_generator
 from tf_inversion.generators.official_graph import export_graph, save_official
@@ -123,3 +124,10 @@ def test_an_existing_folder_is_replaced_whole(tmp_path):
     again = load_generator(tmp_path / "run")
     assert again.sample_rate == 8000
     np.testing.assert_array_equal(again(tf.ones([1, 6])), second(tf.ones([1, 6])))
+
+
+def test_a_conditional_generator_has_no_place_in_the_official_layout(tmp_path):
+    generator = WaveGAN(WaveGANConfig(dim=1, labels=("no", "yes")))
+    with pytest.raises(errors.InvalidArgumentError, match=r"conditional; save it as \.keras"):
+        save_official(generator, tmp_path / "gan", step=1)
+    assert not list(tmp_path.iterdir())

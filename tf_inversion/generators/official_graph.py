@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion import paths
+from tf_inversion import errors, paths
 from tf_inversion.generators import official
 from tf_inversion.generators.wavegan import START_LENGTH, WaveGAN, WaveGANConfig
 
@@ -36,8 +36,13 @@ def save_official(
       folder: where to; replaced as a whole.
       step: of the training.
       opponents: networks to write besides, each under its scope.
+
+    Raises:
+      InvalidArgumentError: if the generator is conditional, for which the layout has no place.
     """
     config = generator.config
+    if config.labels:
+        raise errors.InvalidArgumentError("generator: is conditional; save it as .keras")
     values: dict[str, np.ndarray] = {"global_step": np.asarray(step, np.int64)}
     for scope, network in {"G": generator.network, **(opponents or {})}.items():
         values |= official.network_variables(network, scope)
