@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Of networks so small more threads only wait for one another, and pytest's workers share the cores.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import pytest
 
@@ -15,6 +17,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def eagerly():
+    """Has functions of TensorFlow run uncompiled: to trace them would take longer than a few steps."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

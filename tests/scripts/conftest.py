@@ -45,7 +45,8 @@ def command():
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory) -> list[str]:
-    """Flags that name an inverter and a judge for the pretrained generator; both know nothing."""
+    """Flags that name an inverter, a judge and a generator like the pretrained ones; they know nothing."""
+    from tf_inversion.generators.wavegan import WaveGAN, WaveGANConfig
     from tf_inversion.networks.classifier import Classifier
     from tf_inversion.networks.inverter import Inverter
 
@@ -53,7 +54,8 @@ def tiny_models(tmp_path_factory) -> list[str]:
     keras.utils.set_random_seed(0)
     Inverter(width=2, peak=0.9).save(folder / "inverter.keras")
     Classifier(architecture="mel_cnn", width=2).save(folder / "judge.keras")
-    return [f"--inverter={folder / 'inverter.keras'}", f"--judge={folder / 'judge.keras'}"]
+    WaveGAN(WaveGANConfig(dim=1)).to_model().save(folder / "generator.keras")
+    return [f"--{name}={folder / name}.keras" for name in ("inverter", "judge", "generator")]
 
 
 @pytest.fixture(scope="session")

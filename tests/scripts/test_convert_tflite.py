@@ -86,7 +86,7 @@ def test_table(done):
 )
 def test_mistakes_end_in_one_line(command, tiny_models, tmp_path, arguments, words):
     (tmp_path / "gans.py").write_text(GENERATORS)
-    result = command("convert_tflite", *arguments, *tiny_models, "--quiet", cwd=tmp_path)
+    result = command("convert_tflite", *tiny_models, *arguments, "--quiet", cwd=tmp_path)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1, result.stderr
     assert words in result.stderr

@@ -31,7 +31,7 @@ CASES = {
     ),
     "plot_training": ("run", 30_000, ("training.png", "training.svg")),
     "generate_audio": ("--num=3 --generator=curved:Curved", 20_000, ("synthesized_00000.wav", "latents.npz")),
-    "evaluate_generator": ("--data_dir=data --split=all --num_clips=20 JUDGE", 90_000, PNG),
+    "evaluate_generator": ("--data_dir=data --split=all --num_clips=20 JUDGE GENERATOR", 90_000, PNG),
     "invert_audio": ("data --method=encoder CURVED", 80_000, ("reconstructions/0_a_0.wav", "metrics.csv")),
     "invert_dataset": (
         "--data_dir=data --shard_size=3 --workers=0 --method=encoder --reconstructions CURVED",
@@ -39,20 +39,20 @@ CASES = {
         ("000000.parquet", "_reconstructions/0_a_0.wav.flac"),
     ),
     "evaluate_inversion": (
-        "--data_dir=data --split=all --num_clips=2 INVERTER JUDGE",
+        "--data_dir=data --split=all --num_clips=2 INVERTER JUDGE GENERATOR",
         200_000,
         ("figures/real_reconstructions.png", "results.json", "report.html"),
     ),
     "train_latent_probe": ("--num_clips=60 --confidence=0.3 INVERTER", 4_000, ("latent_probe.npz",)),
     "edit_latents": (
-        "two.npz --strength=0,1 INVERTER JUDGE",
+        "two.npz --strength=0,1 INVERTER JUDGE GENERATOR",
         150_000,
         ("first_digit_3_+0.wav", "latents.npz"),
     ),
     "detect_synthetic": ("data --starts=1 --max_iterations=1 CURVED", 0, ("detection.csv",)),
-    "export_inverter": ("INVERTER", 100_000, ("1/saved_model.pb",)),
+    "export_inverter": ("INVERTER GENERATOR", 100_000, ("1/saved_model.pb",)),
     "convert_tflite": (
-        "--models=inverter --formats=float32 --num_clips=1 INVERTER JUDGE",
+        "--models=inverter --formats=float32 --num_clips=1 INVERTER JUDGE GENERATOR",
         30_000,
         ("inverter_float32.tflite", "table.md"),
     ),
@@ -116,7 +116,12 @@ def test_a_full_disk_is_one_line(
     build = saved_model.signatures.build
     quick = lambda models: {"invert": build(models)["invert"]}  # noqa: E731
     monkeypatch.setattr(saved_model.signatures, "build", quick)
-    words = {"INVERTER": tiny_models[:1], "JUDGE": tiny_models[1:], "CURVED": curved_models}
+    words = {
+        "INVERTER": tiny_models[:1],
+        "JUDGE": tiny_models[1:2],
+        "GENERATOR": tiny_models[2:],
+        "CURVED": curved_models,
+    }
     arguments, size, outputs = CASES[name]
     folder = (disk or tmp_path) / name
     for output in outputs:

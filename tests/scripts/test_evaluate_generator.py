@@ -13,10 +13,8 @@ from tf_inversion.networks.classifier import Classifier
 def test_tables_and_figures(command, tiny_models, write_noise, tmp_path):
     for i in range(9):
         write_noise(tmp_path / "data" / f"{i}.wav", level=0.1 + i / 100)
-    judge = tiny_models[1]
-    done = command(
-        "evaluate_generator", "--data_dir=data", "--split=all", "--num_clips=20", judge, cwd=tmp_path
-    )
+    arguments = ("--data_dir=data", "--split=all", "--num_clips=20", tiny_models[1])
+    done = command("evaluate_generator", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     columns = json.loads((tmp_path / "out/generator/samples.json").read_text(), parse_constant=pytest.fail)
     assert (columns["real"]["clips"], columns["synthesized"]["clips"]) == (9, 20)
@@ -51,7 +49,7 @@ def test_recovery(command, tmp_path):
 
 def test_one_real_clip_is_too_few(command, tiny_models, write_noise, tmp_path):
     write_noise(tmp_path / "data/one.wav")
-    arguments = ("--data_dir=data", "--split=all", "--quiet", tiny_models[1])
+    arguments = ("--data_dir=data", "--split=all", "--quiet", *tiny_models[1:])
     done = command("evaluate_generator", *arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == "evaluate_generator: data: one readable clip to compare with; two are needed\n"

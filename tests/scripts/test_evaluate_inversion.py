@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tf_inversion import errors, paths
+from tf_inversion.networks.classifier import Classifier
 
 ROWS = ["reference", "silence", "zero_latent", "encoder"]
 
@@ -77,11 +78,13 @@ def test_report_and_figures(labelled_run):
     assert written == sorted(f"{name}.{suffix}" for name in names for suffix in ("png", "svg"))
 
 
-def test_methods_are_rows(command, tiny_models, write_noise, tmp_path):
+def test_methods_are_rows(command, curved_models, write_noise, tmp_path):
     write_noise(tmp_path / "clips/1_noise_0.wav")
     arguments = ("--data_dir=clips", "--split=all", "--num_clips=3", "--methods=encoder,paper", "--quiet")
     flags = ("--max_iterations=2", "--init=zero", "--report_clips=0", "--seed=3", "--seeds=2")
-    result = command("evaluate_inversion", *tiny_models, *arguments, *flags, cwd=tmp_path)
+    Classifier(architecture="mel_cnn", width=2, num_samples=2048).save(tmp_path / "judge.keras")
+    models = (*curved_models, "--judge=judge.keras")
+    result = command("evaluate_inversion", *models, *arguments, *flags, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "- command: `evaluate_inversion " in result.stdout
     assert "- seed: 3, 4; figures: 3\n" in result.stdout
@@ -146,7 +149,7 @@ def test_pretrained_models_on_bundled_clips(command, tmp_path):
             paths.bundled(name)
     except errors.ModelFileError as error:
         pytest.skip(str(error))
-    result = command("evaluate_inversion", "--num_clips=30", "--quiet", cwd=tmp_path)
+    result = command("evaluate_inversion", "--num_clips=12", "--quiet", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     tables = read_tables(tmp_path / "out/evaluation")
     assert tables["real"]["reference"]["num_clips"] == 10

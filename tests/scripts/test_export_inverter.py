@@ -17,7 +17,7 @@ def run(command, tmp_path_factory):
     keras.utils.set_random_seed(0)
     inverter = Inverter(latent_dim=7, width=2)
     inverter.save(home / "inverter.keras")
-    Classifier(width=2).save(home / "classifier.keras")
+    Classifier(architecture="mel_cnn", width=2).save(home / "classifier.keras")
     generator = WaveGAN(WaveGANConfig(dim=1, latent_dim=7))
     tf.saved_model.save(
         generator,

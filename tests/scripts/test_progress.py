@@ -59,14 +59,14 @@ def test_a_terminal_has_a_bar_that_is_gone_at_the_end(archive, tmp_path):
     assert lines[-1].startswith("data/fsdd: ")
 
 
-def test_an_error_erases_the_bar(write_noise, tiny_models, tmp_path):
-    write_noise(tmp_path / "x.wav")
-    arguments = [*tiny_models, "--init=file", "--init_file=absent.npz", "x.wav"]
-    code, (line,) = on_a_terminal("invert_audio", *arguments, cwd=tmp_path)
+def test_an_error_erases_the_bar(archive, tmp_path):
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    code, lines = on_a_terminal("prepare_dataset", f"--archive={archive}", cwd=tmp_path)
     assert code == 1
-    assert "inverting:   0%" in line
-    assert line.split("\r")[-2].strip() == ""
-    assert line.split("\r")[-1].startswith("invert_audio: absent.npz: ")
+    bar, blank, message = lines[-1].split("\r")[-3:]
+    assert "unpacking: " in bar
+    assert blank.strip() == ""
+    assert message.startswith("prepare_dataset: ")
 
 
 def test_quiet_has_no_bar(archive, tmp_path):
@@ -75,19 +75,27 @@ def test_quiet_has_no_bar(archive, tmp_path):
     assert [line.split(": ")[0] for line in lines] == ["prepare_dataset", "data/fsdd"]
 
 
-def test_a_pipe_has_lines(tmp_path):
+def test_a_pipe_has_lines(archive, tmp_path):
+    command = [program("prepare_dataset"), f"--archive={archive}"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
+    assert process.returncode == 0, process.stderr
+    assert b"\r" not in process.stderr
+    assert process.stderr.endswith(b"\n")
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_training_has_a_line_for_each_epoch(command, tmp_path):
     rng = np.random.default_rng(0)
     for split in ("train", "valid"):
         (tmp_path / split).mkdir()
         for word in ("Zero", "One"):
             soundfile.write(tmp_path / split / f"{word}_a.wav", rng.uniform(-0.5, 0.5, 8000), 16000)
     arguments = ["--architecture=mel_cnn", "--width=2", "--batch_size=2", "--epochs=2", "--data_dir=."]
-    command = [program("train_classifier"), *arguments]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
-    assert process.returncode == 0, process.stderr
-    assert b"\r" not in process.stderr
-    assert process.stderr.endswith(b"\n")
-    lines = [line for line in process.stderr.decode().splitlines() if line.startswith("epoch ")]
+    result = command("train_classifier", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "\r" not in result.stderr
+    assert result.stderr.endswith("\n")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("epoch ")]
     assert [line.split("|")[0] for line in lines] == ["epoch 1/2: 100%", "epoch 2/2: 100%"]
     for line in lines:
         assert re.search(r"\| 1/1 \[\d\d:\d\d<00:00, .*loss \d", line), line

@@ -14,13 +14,7 @@ from tf_inversion.training.adversarial import LOSSES, WaveGANTrainer, cross_entr
 from tf_inversion.training.augmentation import Augmentation
 
 SMALL = WaveGANConfig(dim=1, kernel_len=5, latent_dim=3)
-
-
-@pytest.fixture(autouse=True)
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def networks(seed: int, config: WaveGANConfig = SMALL, **of_discriminator) -> tuple[WaveGAN, Discriminator]:

@@ -67,7 +67,13 @@ def beeps(tmp_path):
 def test_learns_to_tell_tones_apart(architecture, beeps, tmp_path):
     keras.utils.set_random_seed(0)
     settings = ClassifierTrainingSettings(
-        architecture=architecture, width=4, batch_size=8, dropout=0.0, gain_db=0.0, shift_seconds=0.0
+        architecture=architecture,
+        width=4,
+        num_samples=4096,
+        batch_size=8,
+        dropout=0.0,
+        gain_db=0.0,
+        shift_seconds=0.0,
     )
     run = RunSettings(str(tmp_path / "run"), epochs=3)
     best = train_classifier(find_clips(beeps, "train"), find_clips(beeps, "valid"), settings, run)

@@ -39,14 +39,7 @@ SETTINGS = {
     "num_judged": 20,
     "format": "keras",
 }
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config")  # tf.data stays in graphs
-
-
-@pytest.fixture(autouse=True)
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def networks(seed: int, config: WaveGANConfig = SMALL, **of_discriminator) -> tuple[WaveGAN, Discriminator]:

@@ -20,8 +20,7 @@ class CorpusSettings(Settings):
     )
     metrics: tuple[str, ...] = setting(
         ("nmse_db", "log_mel_l1"),
-        f"What is measured of the reconstructions, of {', '.join(METRICS)}; the two of ssim take longer than "
-        "the inverter does.",
+        f"What is measured of the reconstructions, of {', '.join(METRICS)}.",
         choices=METRICS,
     )
     reconstructions: bool = setting(

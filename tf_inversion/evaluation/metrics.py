@@ -91,11 +91,27 @@ def _decibel_image(audio: tf.Tensor) -> tf.Tensor:
     return 1 + tf.math.log(tf.maximum(magnitude, 1e-3)) / np.log(1e3)
 
 
-def _ssim(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+def _ssim(images: tf.Tensor, others: tf.Tensor) -> np.ndarray:
     """SSIM (Wang et al. 2004: Gaussian of 11, sigma 1.5) of images [batch, ..., frames, bins], range 1."""
     size = min(11, *images.shape[-2:])
-    values = tf.image.ssim(images[..., None], others[..., None], max_val=1.0, filter_size=size)
-    return tf.reduce_mean(values, list(range(1, values.shape.rank)))
+    window = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / 1.5) ** 2)
+    blur = functools.partial(_blur, window=(window / window.sum()).astype(np.float32))
+    x, y = images.numpy(), others.numpy()
+    with np.errstate(invalid="ignore", over="ignore"):  # of a silent clip
+        means, other_means = blur(x), blur(y)
+        product, squares = 2 * means * other_means, means**2 + other_means**2
+        covariance, variances = 2 * blur(x * y) - product, blur(x**2 + y**2) - squares
+        values = (product + 0.01**2) / (squares + 0.01**2) * (covariance + 0.03**2) / (variances + 0.03**2)
+        return values.mean(tuple(range(1, values.ndim)))
+
+
+def _blur(images: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Returns weighted means of neighbours; TensorFlow's convolutions take 50 times as long."""
+    for _ in range(2):  # the last two axes
+        count = images.shape[-2] - len(window) + 1
+        shifted = (weight * images[..., i : i + count, :] for i, weight in enumerate(window))
+        images = sum(shifted).swapaxes(-2, -1)
+    return images
 
 
 def latent_correlation(latents: np.ndarray, recovered: np.ndarray) -> float:
