@@ -5,10 +5,11 @@ import weakref
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_inversion import invert
 from tf_inversion.inversion import solvers
-from tf_inversion.inversion.compiled import kept
+from tf_inversion.inversion.compiled import for_any_number, kept
 from tf_inversion.losses import PRESETS, Objective
 
 
@@ -75,3 +76,16 @@ def test_what_is_kept_is_made_once(curved):
     assert kept(curved, make, 1) is kept(curved, make, 1)
     assert kept(curved, make, 2) == (curved, 2)
     assert made == [1, 2]
+
+
+def test_what_is_compiled_is_compiled_once_for_any_number():
+    sizes = []
+
+    @for_any_number
+    def doubled(x, factor):
+        sizes.append(x.shape[0])
+        return factor * x
+
+    for size in (1, 3, 2):
+        np.testing.assert_array_equal(doubled(tf.ones([size, 4]), tf.constant(2.0)), np.full((size, 4), 2))
+    assert sizes == [None]

@@ -46,7 +46,7 @@ def rms_ratio(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) ->
     return np.sqrt(_ratio(_power(reconstructions), _power(clips)))
 
 
-def ssim(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> tf.Tensor:
+def ssim(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> np.ndarray:
     """Structural similarity of the real parts of the STFT, the paper's "SSIM (spectrogram)".
 
     The images are frames x bins, the data range is the clip's own (largest less
@@ -59,7 +59,7 @@ def ssim(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> tf.T
     return _ssim(image / data_range, tf.math.real(spectrogram.stft(reconstructions)) / data_range)
 
 
-def ssim_magnitude(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> tf.Tensor:
+def ssim_magnitude(clips: tf.Tensor, reconstructions: tf.Tensor, sample_rate: int) -> np.ndarray:
     """Structural similarity of log-magnitude spectrograms: the image that a reader looks at.
 
     Decibels of the STFT's magnitude from -60, under which all is black, to a full-scale sine at

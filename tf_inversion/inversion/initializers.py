@@ -16,7 +16,7 @@ from tf_inversion.audio.clips import SILENCE
 from tf_inversion.audio.mel import log_mels
 from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion.compiled import kept
+from tf_inversion.inversion.compiled import for_any_number, kept
 from tf_inversion.inversion.methods import Method
 from tf_inversion.inversion.settings import InversionSettings
 from tf_inversion.models import ModelBundle
@@ -82,7 +82,7 @@ def best_of_n(audio: np.ndarray, generator: Generator, count: int, seed: int, ba
 def _screen(generator: Generator) -> tuple[Callable, Callable]:
     """Returns the features of clips, and what makes candidates with theirs, which remembers the latest."""
     what = (lambda x: x) if generator.feature_shape else (lambda x: log_mels(x, generator.sample_rate))
-    features = tf.function(what, reduce_retracing=True)
+    features = for_any_number(what)
 
     @functools.lru_cache(maxsize=1)
     def make(count: int, seed: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:

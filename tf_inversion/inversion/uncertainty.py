@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -10,7 +9,7 @@ import tensorflow as tf
 
 from tf_inversion.batching import in_batches
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion.compiled import kept
+from tf_inversion.inversion.compiled import for_any_number, kept
 from tf_inversion.inversion.solvers.gauss_newton import GaussNewton, jacobian
 from tf_inversion.losses.terms import rows
 
@@ -38,7 +37,7 @@ def standard_deviation(
 
 
 def _deviation(generator: Generator) -> Callable:
-    @functools.partial(tf.function, reduce_retracing=True)
+    @for_any_number
     def deviation(clips, latents):
         tangents = tf.cast(jacobian(lambda z: rows(generator(z)), latents), tf.float64)
         power, noise = (

@@ -39,8 +39,11 @@ class Adam(Solver):
     def update(self, state: State, targets, options) -> State:
         iterations = tf.minimum(_ROUND_LENGTH, options.maxiter - tf.reduce_max(state.iterations))
         before = state.value
-        for _ in tf.range(iterations):
-            state = self._step(state, targets, options.seed)
+        _, state = tf.while_loop(
+            lambda count, _: count < iterations,
+            lambda count, state: (count + 1, self._step(state, targets, options.seed)),
+            (0, state),
+        )
         status = tf.where(state.iterations >= options.maxiter, batch.RAN_OUT, state.status)
         stalled = (before - state.value <= options.tol * before) & (iterations == _ROUND_LENGTH)
         converged = (state.value <= options.stopval) | stalled

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion.inversion.batch import Options
+from tf_inversion.inversion.compiled import for_any_number
 from tf_inversion.losses import Objective
 
 
@@ -70,7 +71,7 @@ class Solver(abc.ABC):
     @functools.cached_property
     def compiled(self) -> tuple[Callable, Callable]:
         """`init` and `update` as functions of TensorFlow."""
-        return tuple(tf.function(f, reduce_retracing=True) for f in (self.init, self.update))
+        return for_any_number(self.init), for_any_number(self.update)
 
     def error_db(self, value: np.ndarray) -> np.ndarray:
         """Returns what values [n] of the objective say of the relative error, see `batch.Outcome`."""

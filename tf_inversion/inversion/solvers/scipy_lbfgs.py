@@ -9,6 +9,7 @@ import scipy.optimize
 import tensorflow as tf
 
 from tf_inversion.inversion import batch
+from tf_inversion.inversion.compiled import for_any_number
 from tf_inversion.inversion.solvers.base import Solver, State
 
 
@@ -23,7 +24,7 @@ class SciPyLBFGS(Solver):
 
     @functools.cached_property
     def compiled(self):
-        self._value_and_gradient = tf.function(self.objective.value_and_gradient, reduce_retracing=True)
+        self._value_and_gradient = for_any_number(self.objective.value_and_gradient)
         return self.init, self.update
 
     def init(self, z, targets) -> State:
