@@ -51,6 +51,16 @@ np.savez(output, signature=signature, operations=operations, **outputs)
 """
 
 
+# Runs invert.py, without them too, over one clip after the other.
+EACH = """
+import runpy, sys
+sys.modules.update(tensorflow=None, keras=None, tf_inversion=None)
+for number, clip in enumerate(sys.argv[1:]):
+    sys.argv = ["invert.py", "inverter_float32.tflite", clip, f"{number}.npy"]
+    runpy.run_path("invert.py", run_name="__main__")
+"""
+
+
 @pytest.fixture(scope="module")
 def in_client(tmp_path_factory):
     """Returns a function that gives what a file, in a process without TensorFlow, makes of inputs."""
@@ -119,6 +129,7 @@ def test_the_word_survives_int8(inverter_files, fsdd_dir):
     inverter, generator = load_inverter(), load_generator()
     judge = load_classifier(paths.bundled("judge.keras"))
     found = find_clips(fsdd_dir, "test")
+    found = found.pick(range(0, len(found), 2))
     audio = load_clips(found.paths, peak=inverter.peak).audio
     latents = {
         "keras": np.concatenate([inverter.encode(part) for part in np.array_split(audio, 6)]),
@@ -264,11 +275,9 @@ def test_the_documented_example(inverter_files, tmp_path):
     for encoding in ("PCM_U8", "PCM_24", "PCM_32"):
         clips[tmp_path / f"{encoding}.wav"] = 1e-4
         soundfile.write(tmp_path / f"{encoding}.wav", samples, rate, encoding)
-    without = "import sys, runpy; sys.modules.update(tensorflow=None, keras=None, tf_inversion=None); "
-    program = without + "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    for clip, error in clips.items():
-        arguments = ["invert.py", "inverter_float32.tflite", clip, "latents.npy"]
-        subprocess.run([sys.executable, "-c", program, *arguments], cwd=tmp_path, check=True, timeout=200)
+    (tmp_path / "all.py").write_text(EACH)
+    subprocess.run([sys.executable, "all.py", *clips], cwd=tmp_path, check=True, timeout=200)
+    for number, (clip, error) in enumerate(clips.items()):
         same = original if clip.name == "stereo.wav" else clip
         expected = inverter.encode(load_clips([same], peak=inverter.peak).audio)
-        np.testing.assert_allclose(np.load(tmp_path / "latents.npy"), expected, rtol=0, atol=error)
+        np.testing.assert_allclose(np.load(tmp_path / f"{number}.npy"), expected, rtol=0, atol=error)
