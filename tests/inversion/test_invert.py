@@ -228,9 +228,9 @@ def test_an_objective_without_the_waveform_may_get_other_iterations(curved, nois
     few = dataclasses.replace(METHODS["hybrid"], phase_free_iterations=10)
     monkeypatch.setitem(METHODS, "hybrid", few)
     options = {"init": "zero", "tolerance": 0.0, "objective": "paper"}
-    one, eight = (invert(noise, curved, "hybrid", **options, starts=n) for n in (1, None))
-    assert list(one.iterations) == list(eight.iterations) == [10, 10]
-    assert (eight.evaluations > one.evaluations).all()
+    one, four = (invert(noise, curved, "hybrid", **options, starts=n) for n in (1, None))
+    assert list(one.iterations) == list(four.iterations) == [10, 10]
+    assert (four.evaluations > one.evaluations).all()
     asked = invert(noise, curved, "hybrid", **options, starts=1, max_iterations=30)
     assert list(asked.iterations) == [30, 30]
     own = invert(noise, curved, "hybrid", init="zero", tolerance=0.0, starts=1, objective="synthesized")

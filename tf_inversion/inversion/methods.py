@@ -76,7 +76,7 @@ METHODS = {
         "encoder",
         "lbfgs",
         200,
-        starts=8,
+        starts=4,
         phase_free_iterations=60,
         race=True,
         efforts={"fast": {"starts": 1}, "best": {"starts": 32, "phase_free_iterations": 120}},

@@ -23,7 +23,7 @@ class InversionSettings(Settings):
     )
     effort: str = setting(
         "default",
-        "How much hybrid spends on a recording: one start (fast), eight (default), or 32 and twice as many "
+        "How much hybrid spends on a recording: one start (fast), four (default), or 32 and twice as many "
         "iterations (best). --starts and --max_iterations say it in detail.",
         choices=("fast", "default", "best"),
     )
