@@ -28,7 +28,7 @@ OPTIONS = {"init": "random", "objective": "magnitude", "tolerance": 0.0, "max_it
 
 
 def test_the_winner_of_a_race_gets_all_iterations_and_the_others_few(curved, noise):
-    result = invert(noise, curved, "hybrid", **OPTIONS)
+    result = invert(noise, curved, "hybrid", starts=8, **OPTIONS)
     assert list(result.iterations) == [16] * 3
     assert (result.evaluations >= 8 * 3 + 4 * 2 + 2 * 4 + 8).all()  # a start, and 2, 4, 8, 16 iterations
     assert (result.evaluations < 8 * 16).all()

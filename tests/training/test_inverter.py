@@ -256,6 +256,7 @@ def test_training_goes_on_from_a_trained_inverter(tmp_path):
         start_from(tmp_path / "trained.keras", Inverter(width=4))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_stereo(tmp_path):
     generator = WaveGAN(WaveGANConfig(dim=1, latent_dim=4, num_channels=2))
     settings = InverterTrainingSettings(
