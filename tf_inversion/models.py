@@ -139,6 +139,7 @@ class ModelBundle:
           ModelFileError: if a file is missing, damaged or of another kind.
           InvalidArgumentError: if a model does not fit the generator.
         """
+        from tf_inversion.generators.conditional import ConditionSpec
         from tf_inversion.generators.loading import load_generator
 
         settings = settings or ModelSettings()
@@ -147,9 +148,9 @@ class ModelBundle:
             original_graph=settings.original_graph,
             latent_tensor=settings.latent_tensor,
             audio_tensor=settings.audio_tensor,
-            condition_tensor=settings.condition_tensor,
-            condition_kind=settings.condition_kind,
-            condition_labels=settings.condition_labels,
+            condition=ConditionSpec(
+                settings.condition_tensor, settings.condition_kind, settings.condition_labels
+            ),
             label=settings.label,
             latent_prior=settings.latent_prior,
         )

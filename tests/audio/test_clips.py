@@ -94,7 +94,8 @@ def test_clips_of_several_channels(write):
     np.testing.assert_allclose(loaded.audio[3, 1, :600], 0.8 / 0.3 * mono, rtol=1e-5)
     (message,) = loaded.report.unreadable.values()
     assert message.endswith("other.wav: has 3 channels, but 2 are wanted; mix it down")
-    ((batch, _),) = clip_dataset(ClipList(paths[:2]), batch_size=4, num_samples=N, **options)
+    checked = check_clips(ClipList(paths[:2]), N, num_channels=2)
+    ((batch, _),) = clip_dataset(checked, batch_size=4, num_samples=N, peak=0.8)
     np.testing.assert_allclose(batch, loaded.audio[[0, 3]], rtol=1e-6)
     resampled = load_clips(paths[:1], N, 8000, num_channels=2).audio[0]
     for channel, samples in zip(resampled, stereo):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tf_inversion import errors, invert, load_generator
+from tf_inversion.generators.conditional import ConditionSpec
 
 tf1 = tf.compat.v1
 #: Clips of every kind that are inverted; by default a few, of kinds that differ in how they are inverted.
@@ -68,14 +69,17 @@ ZOO = {
     "two outputs": (audio_and_more, {"audio_tensor": "audio"}),
     "class given": (
         lambda: conditional("vector"),
-        {"latent_tensor": "noise", "condition_labels": WORDS, "label": "one"},
+        {"latent_tensor": "noise", "condition": ConditionSpec(labels=WORDS), "label": "one"},
     ),
-    "class unknown": (lambda: conditional("vector"), {"latent_tensor": "noise", "condition_labels": WORDS}),
+    "class unknown": (
+        lambda: conditional("vector"),
+        {"latent_tensor": "noise", "condition": ConditionSpec(labels=WORDS)},
+    ),
     "number of the class": (
         lambda: conditional("number"),
-        {"latent_tensor": "noise", "condition_labels": WORDS},
+        {"latent_tensor": "noise", "condition": ConditionSpec(labels=WORDS)},
     ),
-    "code": (lambda: conditional("code"), {"condition_tensor": "word", "condition_kind": "binary"}),
+    "code": (lambda: conditional("code"), {"condition": ConditionSpec("word", "binary")}),
 }
 
 
@@ -147,9 +151,13 @@ def test_what_can_not_be_told_is_listed(tmp_path):
     with pytest.raises(errors.ModelFileError, match="name the classes in their order by condition_labels"):
         load_generator(tmp_path / "number.keras", latent_tensor="noise")
     with pytest.raises(errors.ModelFileError, match="has 3 classes or codes; condition_labels names 2"):
-        load_generator(tmp_path / "gan.keras", latent_tensor="noise", condition_labels=WORDS[:2])
+        load_generator(
+            tmp_path / "gan.keras", latent_tensor="noise", condition=ConditionSpec(labels=WORDS[:2])
+        )
     with pytest.raises(errors.InvalidArgumentError, match="label: 'four' is unknown; choose from zero, one"):
-        load_generator(tmp_path / "gan.keras", latent_tensor="noise", condition_labels=WORDS, label="four")
+        load_generator(
+            tmp_path / "gan.keras", latent_tensor="noise", condition=ConditionSpec(labels=WORDS), label="four"
+        )
     plain().save(tmp_path / "plain.keras")
     with pytest.raises(errors.InvalidArgumentError, match="label: one; but the generator takes no class"):
         load_generator(tmp_path / "plain.keras", label="one")
@@ -188,7 +196,7 @@ def tensorflow_1(tmp_path_factory):
 
 
 def load(folder, audio, **others):
-    others = {"condition_tensor": "label:0", "condition_labels": WORDS, **others}
+    others = {"condition": ConditionSpec("label:0", labels=WORDS), **others}
     return load_generator(folder, original_graph=True, audio_tensor=audio, **others)
 
 
@@ -217,4 +225,4 @@ def test_placeholders_and_ends_are_listed(tensorflow_1):
     with pytest.raises(errors.ModelFileError, match=r"takes z:0 .*label:0 .* ends in .*griffin_lim:0"):
         load(tensorflow_1, "G_z:0")
     with pytest.raises(errors.ModelFileError, match=r"needs label:0 fed too; .* condition_tensor"):
-        load(tensorflow_1, "spectrogram:0", condition_tensor=None)
+        load(tensorflow_1, "spectrogram:0", condition=None)

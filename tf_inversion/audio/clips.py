@@ -20,6 +20,7 @@ from tf_inversion.audio import decoding
 from tf_inversion.audio.folders import audio_files
 from tf_inversion.audio.layouts import ClipList, find_clips
 from tf_inversion.audio.names import unique_names, unused_name
+from tf_inversion.audio.reports import ClipReport, few
 
 __all__ = [
     "NUM_SAMPLES",
@@ -41,59 +42,20 @@ NUM_SAMPLES = 16384
 SILENCE = 1e-4  # peak of what counts as silent: -80 dB of full scale
 _MARGIN = 0.05  # seconds read beyond the slice, for the resampling filter
 _CEILING = 0.999  # three successive samples at or above it count as clipped
-_MAX_REASONS = 10  # unreadable files whose fault is named
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass
-class ClipReport:
-    """What is unlike the models' training data, or wrong, in a list of clips.
-
-    Attributes:
-      unreadable: path -> what is wrong with it; these clips are left out.
-      silent, clipped, longer, resampled: paths of clips whose slice is silent
-        or clipped, that go on after it, or that had another sample rate.
-      cut: of files that end before their header says, of which what there is is read.
-      endless: of files without a true length in the header, read to their end.
-      faulty: of files with errors that the decoder has passed over.
-    """
-
-    unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
-    silent: list[str] = dataclasses.field(default_factory=list)
-    clipped: list[str] = dataclasses.field(default_factory=list)
-    longer: list[str] = dataclasses.field(default_factory=list)
-    resampled: list[str] = dataclasses.field(default_factory=list)
-    cut: list[str] = dataclasses.field(default_factory=list)
-    endless: list[str] = dataclasses.field(default_factory=list)
-    faulty: list[str] = dataclasses.field(default_factory=list)
-
-    def lines(self) -> list[str]:
-        """Returns what to tell: of each kind that occurs the number and the first names, of files why."""
-        reasons = list(self.unreadable.values())
-        kinds = {
-            "unreadable, hence left out": self.unreadable if len(reasons) > 1 else (),
-            "cut off before the end that the header tells": self.cut,
-            "without a true length in the header, hence read to the end": self.endless,
-            "faulty in places, as the decoder says": self.faulty,
-            "silent": self.silent,
-            "clipped, recorded or scaled too loud": self.clipped,
-            "longer than the slice, only their beginning counts": self.longer,
-            "resampled from another rate": self.resampled,
-        }
-        further = [
-            f"{len(paths)} clip{'s are' if len(paths) > 1 else ' is'} {what}: {_few(paths)}"
-            for what, paths in kinds.items()
-            if paths
-        ]
-        return reasons[:_MAX_REASONS] + further
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckedClips(ClipList):
-    """The readable clips of a list, with what is needed to read them, and the report on all."""
+    """The readable clips of a list, with what is needed to read them, and the report on all.
+
+    Attributes:
+      num_channels: that they are read with.
+    """
 
     sources: list[decoding.AudioFile] = dataclasses.field(default_factory=list)
     report: ClipReport = dataclasses.field(default_factory=ClipReport)
+    num_channels: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,17 +126,17 @@ def check_clips(
         sources[path] = source
     if least and 0 < len(sources) == len(report.silent):
         raise errors.DatasetError(
-            f"{_few(clips.paths)}: all {len(sources)} clips are silent; give recordings with sound"
+            f"{few(clips.paths)}: all {len(sources)} clips are silent; give recordings with sound"
         )
     for line in report.lines():
         _log.warning(line)
     if len(sources) < least:
         raise errors.DatasetError(
-            f"{_few(clips.paths)}: {len(sources)} of {len(unique)} readable; needed are at least {least}"
+            f"{few(clips.paths)}: {len(sources)} of {len(unique)} readable; needed are at least {least}"
         )
     kept = clips.pick(i for i, path in enumerate(clips.paths) if path in sources)
     kept_sources = [sources[path] for path in kept.paths]
-    return CheckedClips(kept.paths, kept.labels, kept.label_names, kept_sources, report)
+    return CheckedClips(kept.paths, kept.labels, kept.label_names, kept_sources, report, num_channels)
 
 
 def clip_dataset(
@@ -187,11 +149,10 @@ def clip_dataset(
     shuffle_seed: int | None = None,
     start: int = 0,
     repeat: bool = False,
-    num_channels: int = 1,
 ) -> tf.data.Dataset:
     """Batches of (audio float32 [batch, num_samples], label int64 [batch], -1 if unlabelled).
 
-    Of several channels, audio is [batch, num_channels, num_samples].
+    Of clips that were checked for several channels, audio is [batch, num_channels, num_samples].
 
     The order depends on nothing but the arguments: epoch e is shuffled by
     (shuffle_seed, e), and `start` gives the very batches that a run from 0
@@ -204,19 +165,18 @@ def clip_dataset(
       shuffle_seed: None keeps the order of the list.
       start: number of batches to skip.
       repeat: go on for ever, in full batches that run across the ends of epochs.
-      num_channels: of the audio.
 
     Raises:
       DatasetError: if no clip is readable.
     """
     if not isinstance(clips, CheckedClips):
-        clips = check_clips(clips, num_samples, sample_rate, num_channels=num_channels)
+        clips = check_clips(clips, num_samples, sample_rate)
     if not len(clips):
         bad = clips.report.unreadable
-        raise errors.DatasetError(f"none of {len(bad)} clips can be read: {_few(bad)}")
+        raise errors.DatasetError(f"none of {len(bad)} clips can be read: {few(bad)}")
     labels = tf.constant(clips.labels or [-1] * len(clips), tf.int64)
-    waveform = decoding.reader(clips.sources, sample_rate, num_channels)
-    shape = _shape(num_samples, num_channels)
+    waveform = decoding.reader(clips.sources, sample_rate, clips.num_channels)
+    shape = _shape(num_samples, clips.num_channels)
 
     def load(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _fit(waveform(i), shape, peak), labels[i]
@@ -306,8 +266,3 @@ def _fit(samples: tf.Tensor, shape: list[int], peak: float) -> tf.Tensor:
 def _padded(samples: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """Puts zeros behind the last axis."""
     return tf.pad(samples, [*[[0, 0]] * (samples.shape.rank - 1), [0, count]])
-
-
-def _few(names: Iterable[str], most: int = 3) -> str:
-    names = list(names)
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -65,13 +65,15 @@ class Condition:
 
 @dataclasses.dataclass(frozen=True)
 class ConditionSpec:
-    """What is known of a generator's condition beside its tensor.
+    """Where and what the condition of a foreign generator is.
 
     Attributes:
+      tensor: where it enters, a name as of `load_generator`; None for the only input that it can be.
       kind: see `Condition`.
       labels: the classes' names, () if they have none. A tensor of class numbers needs them.
     """
 
+    tensor: str | None = None
     kind: str = "one_hot"
     labels: tuple[str, ...] = ()
 

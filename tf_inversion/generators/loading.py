@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,7 @@ def load_generator(
     original_graph: bool = False,
     latent_tensor: str | None = None,
     audio_tensor: str | None = None,
-    condition_tensor: str | None = None,
-    condition_kind: str = "one_hot",
-    condition_labels: Sequence[str] = (),
+    condition: ConditionSpec | None = None,
     label: str | int | None = None,
     sample_rate: int | None = None,
     latent_prior: str | None = None,
@@ -45,12 +43,10 @@ def load_generator(
         made without arguments; None: the pretrained generator.
       original_graph: run the graph that was trained instead of the Keras
         port. Serves other GANs of TensorFlow 1 too.
-      latent_tensor, audio_tensor, condition_tensor: where latent vectors enter, where audio (or features)
-        leaves, and where a class or a code enters beside them: names of tensors of the original graph,
-        "z:0" and "G_z:0" by default; of inputs and outputs of a Keras model, or of a SavedModel's serving
-        signature, where they do not go without saying.
-      condition_kind: "one_hot" or "binary", see `Condition`.
-      condition_labels: the classes' names, in the generator's order.
+      latent_tensor, audio_tensor: where latent vectors enter, and where audio (or features) leaves: names of
+        tensors of the original graph, "z:0" and "G_z:0" by default; of an input and an output of a Keras
+        model, or of a SavedModel's serving signature, where they do not go without saying.
+      condition: the class or code that enters beside them, as far as the file does not say.
       label: the class or code that it is fixed to, by name or number; None leaves a conditional generator
         conditional.
       sample_rate: of the audio, in Hz; None: as the files say, else 16,000.
@@ -66,8 +62,8 @@ def load_generator(
         raise errors.InvalidArgumentError(
             f"latent_prior: {latent_prior!r} is unknown; choose from {', '.join(PRIORS)}"
         )
-    tensors = TensorNames(latent_tensor, audio_tensor, condition_tensor)
-    spec = ConditionSpec(condition_kind, tuple(condition_labels))
+    spec = condition or ConditionSpec()
+    tensors = TensorNames(latent_tensor, audio_tensor, spec.tensor)
     if path is None:
         path = paths.bundled("generator")
     try:

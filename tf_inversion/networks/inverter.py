@@ -25,6 +25,7 @@ class Inverter(keras.Model):
       peak: level that its training clips were scaled to; 0 for untouched.
       dtype: Keras dtype policy to compute in, for example "mixed_float16". It is
         not saved: a loaded model computes in float32.
+      **kwargs: of keras.Model.
     """
 
     def __init__(
@@ -37,9 +38,9 @@ class Inverter(keras.Model):
         peak: float = 0.0,
         num_channels: int = 1,
         dtype: str | None = None,
-        name: str = "inverter",
+        **kwargs,
     ):
-        super().__init__(name=name)
+        super().__init__(**{"name": "inverter", **kwargs})
         self._config = {
             "latent_dim": latent_dim,
             "width": width,
@@ -48,7 +49,7 @@ class Inverter(keras.Model):
             "sample_rate": sample_rate,
             "peak": peak,
             "num_channels": num_channels,
-            "name": name,
+            "name": self.name,
         }
         self.latent_dim = latent_dim
         self.num_samples = num_samples

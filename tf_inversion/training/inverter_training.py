@@ -71,7 +71,6 @@ class InverterTraining(loop.Training):
             peak=inverter.peak,
             num_samples=inverter.num_samples,
             sample_rate=inverter.sample_rate,
-            num_channels=inverter.num_channels,
         )
         self._validation_latents = self._latents(_VALIDATION_LATENTS, -1)
 

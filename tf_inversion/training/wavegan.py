@@ -169,7 +169,6 @@ class WaveGANTraining(loop.Training):
             peak=settings.peak,
             num_samples=generator.num_samples,
             sample_rate=generator.sample_rate,
-            num_channels=generator.num_channels,
         )
         valid = self._clip_dataset(valid_clips, batch_size=64)
         self._reference, posteriors = samples.embed(judge, (audio for audio, _ in valid))
