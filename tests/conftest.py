@@ -9,6 +9,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Of networks so small more threads only wait for one another, and pytest's workers share the cores.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+# As the package itself would, were it imported before TensorFlow.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import pytest
