@@ -13,12 +13,10 @@ import tensorflow as tf
 
 from tf_inversion import losses
 from tf_inversion.audio.clips import ClipList, clip_dataset
-from tf_inversion.audio.spectrogram import Spectrogram
 from tf_inversion.batching import in_batches
-from tf_inversion.generators.base import channels_last
 from tf_inversion.models import ModelBundle
 from tf_inversion.networks.inverter import Inverter
-from tf_inversion.training import distribution, loop
+from tf_inversion.training import distribution, illustrations, loop
 from tf_inversion.training.augmentation import Augmentation
 from tf_inversion.training.ema import MovingAverage
 from tf_inversion.training.run import Metrics, learning_rate
@@ -168,17 +166,8 @@ class InverterTraining(loop.Training):
             self._show_reconstructions("real", audio[:_ILLUSTRATED])
 
     def _show_reconstructions(self, kind: str, audio: tf.Tensor) -> None:
-        """Writes clips over their reconstructions to TensorBoard, as sound and as spectrograms."""
-        both = tf.concat([audio, self._generator(self._inverter(audio, training=False))], axis=0)
-        rate = self._inverter.sample_rate
-        name = f"{kind}/clips_then_reconstructions"
-        tf.summary.audio(name, channels_last(both), rate, max_outputs=len(both))
-        both = both if both.shape.rank == 2 else tf.reduce_mean(both, 1)
-        images = tf.reverse(tf.transpose(Spectrogram()(both), [0, 2, 1, 3]), axis=[1])
-        low, high = tf.reduce_min(images), tf.reduce_max(images)
-        rows = tf.concat(tf.unstack((images - low) / (high - low)), axis=1)
-        halves = tf.split(rows, 2, axis=1)
-        tf.summary.image(f"{kind}/clips_over_reconstructions", tf.concat(halves, axis=0)[tf.newaxis])
+        reconstructed = self._generator(self._inverter(audio, training=False))
+        illustrations.reconstructions(kind, audio, reconstructed, self._inverter.sample_rate)
 
 
 def _objectives(models: ModelBundle, settings: InverterTrainingSettings) -> dict[str, losses.Objective]:
