@@ -3,10 +3,12 @@
 import json
 import re
 
+import keras
 import pytest
 
 from tf_inversion import errors, paths
 from tf_inversion.networks.classifier import Classifier
+from tf_inversion.networks.inverter import Inverter
 
 ROWS = ["reference", "silence", "zero_latent", "encoder"]
 
@@ -104,6 +106,26 @@ def test_methods_are_rows(command, curved_models, write_noise, tmp_path):
     assert result.stderr.count("3 of 3 clips ran out of iterations") == 2
 
 
+@pytest.mark.usefixtures("eagerly")
+def test_other_inverters_are_rows(command, curved_models, tmp_path):
+    keras.utils.set_random_seed(1)
+    Inverter(latent_dim=4, width=2, num_samples=2048, peak=0.9).save(tmp_path / "other.keras")
+    Classifier(architecture="mel_cnn", width=2, num_samples=2048).save(tmp_path / "judge.keras")
+    same = curved_models[1].removeprefix("--inverter=")
+    arguments = ["--methods=encoder,paper", f"--compare_inverters=bigan=other.keras,twin={same}"]
+    arguments += ["--judge=judge.keras", "--tables=synthesized", "--num_clips=3", "--max_iterations=1"]
+    result = command(
+        "evaluate_inversion", *curved_models, *arguments, "--report_clips=0", "--quiet", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert "- inverter bigan: other.keras\n" in result.stdout
+    table = read_tables(tmp_path / "out/evaluation")["synthesized"]
+    assert list(table) == [*ROWS, "bigan", "twin", "paper", "paper (bigan)", "paper (twin)"]
+    mse = {name: row["mse"] for name, row in table.items()}
+    assert mse["twin"] == mse["encoder"] != pytest.approx(mse["bigan"], rel=1e-4)
+    assert mse["paper (twin)"] == mse["paper"] != pytest.approx(mse["paper (bigan)"], rel=1e-4)
+
+
 def test_clips_of_a_class_that_the_judge_does_not_know_are_told_and_not_judged(
     command, tiny_models, write_noise, tmp_path
 ):
@@ -169,12 +191,23 @@ def test_pretrained_models_on_bundled_clips(command, tmp_path):
         ("--data_dir=empty", "empty"),
         ("--methods=encoder,guess", "'guess'"),
         ("--judge=nowhere.keras", "nowhere.keras"),
+        ("--compare_inverters=bigan", "compare_inverters: bigan: give each as name=path"),
+        ("--compare_inverters=encoder=a.keras", "with a name that no other row has"),
+        ("--compare_inverters=a=a.keras,a=b.keras", "compare_inverters: a=b.keras: give each"),
+        ("--compare_inverters=bigan=nowhere.keras", "nowhere.keras: no such file"),
+        (
+            "--compare_inverters=small=small.keras",
+            "small: inverter: made for latent_dim 3",
+        ),
+        ("--compare_inverters=bigan=a.keras --init=zero", "compare_inverters: no method of encoder starts"),
     ],
 )
 def test_mistakes_end_in_one_line(command, tiny_models, write_noise, tmp_path, argument, words):
     (tmp_path / "empty").mkdir()
     write_noise(tmp_path / "clips/a.wav")
-    arguments = ("--data_dir=clips", "--split=all", *tiny_models, argument)
+    if "small.keras" in argument:
+        Inverter(latent_dim=3, width=1).save(tmp_path / "small.keras")
+    arguments = ("--data_dir=clips", "--split=all", *tiny_models, *argument.split())
     result = command("evaluate_inversion", *arguments, cwd=tmp_path)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1, result.stderr
