@@ -5,6 +5,7 @@
   train_wavegan --flagfile=flags/pretrained_generator.flags --data_dir=data/speech_commands
   train_wavegan --data_dir=drums/ --loss=wgan_gp --width=64 --mel_width=0 --peak=0    # as Donahue et al.
   train_wavegan --data_dir=drums/ --start_from=wavegan_sc09/ --width=64              # go on from a checkpoint
+  train_wavegan --data_dir=drums/ --encoder                  # and an encoder in parallel, as BiGAN
   generate_audio --generator=runs/wavegan/generator --num=20
 
 After every --steps_per_epoch steps a judge listens to samples of the running
@@ -12,6 +13,8 @@ average; the one nearest to the validation clips by Fréchet distance is kept. A
 training that has collapsed ends with a line that says what was seen. Killed and
 started again with the same flags, it goes on where it was.
 """
+
+from pathlib import Path
 
 from absl import flags
 
@@ -40,6 +43,8 @@ def main(arguments: list[str]) -> None:
     judge = load_classifier(FLAGS.judge or paths.bundled("judge.keras"))
     command.set_seed(settings.seed)
     best = train_wavegan(*clips, judge, settings, run, progress=common_flags.progress(FLAGS, leave=True))
+    if settings.encoder:
+        print(f"encoder: {Path(run.output_dir) / 'inverter.keras'} (best), inverter_last.keras")
     training_flags.report(run, "generator", best, suffix="" if settings.format == "official" else ".keras")
 
 

@@ -7,7 +7,12 @@ import tensorflow as tf
 
 from tf_inversion.generators.official import network_variables
 from tf_inversion.generators.wavegan import WaveGANConfig
-from tf_inversion.networks.discriminator import BatchDeviation, Discriminator, PhaseShuffle
+from tf_inversion.networks.discriminator import (
+    BatchDeviation,
+    Discriminator,
+    JointDiscriminator,
+    PhaseShuffle,
+)
 
 SMALL = WaveGANConfig(dim=2)
 
@@ -71,6 +76,25 @@ def test_a_head_on_the_log_mel_critic_tells_the_classes():
         "D_labels/output/dense/kernel",
         "D_labels/output/dense/bias",
     ]
+
+
+def test_joint_critics_judge_a_clip_with_its_latents():
+    audio = tf.random.stateless_normal([3, 16384], [0, 1])
+    latents = tf.random.stateless_uniform([2, 3, 100], [0, 2], -1.0, 1.0)
+    joint = JointDiscriminator(SMALL, phase_shuffle=0, mel_width=2, num_labels=4)
+    alone = Discriminator(SMALL, phase_shuffle=0, mel_width=2, num_labels=4)
+    for scope, network in alone.networks.items():
+        network.set_weights(joint.networks[scope].get_weights())
+    views = alone.views(audio)
+    one, other = (joint.scores_and_logits(joint.pairs(views, z)) for z in latents)
+    expected, logits = alone.scores_and_logits(views)
+    assert np.abs(one[0] - other[0]).min() > 1e-5, "of both critics, for every clip"
+    np.testing.assert_allclose(one[1], logits, rtol=1e-5)
+    for head in joint._heads:
+        head.get_layer("output").kernel.assign(tf.zeros_like(head.get_layer("output").kernel))
+    np.testing.assert_allclose(joint.scores(joint.pairs(views, latents[0])), expected, rtol=1e-5)
+    assert len(joint.trainable_variables) == len(alone.trainable_variables) + 2 * 8
+    assert joint.networks.keys() == alone.networks.keys()
 
 
 def test_the_log_mel_critic_can_be_left_out():

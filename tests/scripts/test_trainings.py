@@ -98,6 +98,11 @@ KINDS = {
         "generator_last",
         load_generator,
     ),
+    "wavegan --encoder": (
+        ["--width=1", "--mel_width=0", "--kernel_len=5", "--num_judged=20", "--encoder_width=1"],
+        "inverter_last.keras",
+        load_inverter,
+    ),
 }
 
 
@@ -111,7 +116,9 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_weights(command, tones, tin
     if kind != "classifier" and "TF_INVERSION_KILLS" not in os.environ:
         pytest.skip("takes half a minute: set TF_INVERSION_KILLS to how often it is to be killed")
     arguments, last, load = KINDS[kind]
-    arguments = [f"--data_dir={tones}", *arguments, *SHORT, *(tiny_models[1:2] if kind == "wavegan" else [])]
+    kind, *flags = kind.split()
+    arguments = [f"--data_dir={tones}", *flags, *arguments, *SHORT]
+    arguments += tiny_models[1:2] if kind == "wavegan" else []
     arguments.append(f"--steps_per_epoch={4 * kills}")
     name, run = f"train_{kind}", f"runs/{kind}"
     whole, torn = tmp_path / "whole", tmp_path / "torn"
@@ -192,6 +199,20 @@ def test_wavegan_is_trained_resumed_and_trained_on(command, tones, tiny_models, 
     )
 
 
+@pytest.mark.usefixtures("eagerly")
+def test_an_encoder_is_trained_beside_a_wavegan_and_inverts_it(command, tones, tiny_models, tmp_path):
+    arguments = [f"--data_dir={tones}", tiny_models[1], "--width=1", "--mel_width=1", "--kernel_len=5"]
+    arguments += ["--batch_size=2", "--latent_dim=3", "--steps_per_epoch=1", "--epochs=1", "--num_judged=20"]
+    trained = command("train_wavegan", *arguments, "--encoder", "--encoder_width=1", "--quiet", cwd=tmp_path)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert "encoder: runs/wavegan/inverter.keras (best), inverter_last.keras\n" in trained.stdout
+    models = ["--generator=runs/wavegan/generator", "--inverter=runs/wavegan/inverter.keras"]
+    clip = next((tones / "low").iterdir())
+    inverted = command("invert_audio", *models, tiny_models[1], clip, "--quiet", cwd=tmp_path)
+    assert inverted.returncode == 0, inverted.stderr
+    assert np.load(tmp_path / "out/inversion/latents.npz")["latents"].shape == (1, 3)
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -221,6 +242,8 @@ def test_wavegan_refuses_what_does_not_fit_in_one_line(command, tones, tmp_path,
         (["train_classifier", "--data_dir=nowhere"], 1, "nowhere"),
         (["train_wavegan", "--data_dir=nowhere"], 1, "nowhere"),
         (["train_wavegan", "--slice_len=20000"], 1, "slice_len"),
+        (["train_wavegan", "--encoder_width=0"], 1, "--encoder_width=0"),
+        (["train_wavegan", "--encoder", "--conditional", "--format=keras"], 1, "encoder: recovers no class"),
         (["train_inverter", "--synthesized_only"], 1, "steps_per_epoch: without a data set"),
         (["train_inverter", "--synthesized_only", "--steps_per_epoch=1", "--generator=no"], 1, "no"),
         (

@@ -16,6 +16,7 @@ from tf_inversion.generators.base import channels_last
 from tf_inversion.generators.wavegan import WaveGANConfig
 
 _MEL_STAGES = 4
+_JOINT_UNITS = 256
 
 
 class Discriminator(keras.Model):
@@ -87,6 +88,47 @@ class Discriminator(keras.Model):
 
     def call(self, audio, training=True):
         return self.scores(self.views(audio))
+
+
+class JointDiscriminator(Discriminator):
+    """Scores pairs of a clip and a latent vector, high for a real clip with what an encoder makes of it.
+
+    To the score that each critic gives the clip, a perceptron adds one of the critic's features and `z`
+    together (as Donahue, Simonyan 2019, arXiv 1907.02544, have a score of the clip and one of the pair).
+
+    Args:
+      config, **others: see `Discriminator`.
+    """
+
+    def __init__(self, config: WaveGANConfig, **others):
+        super().__init__(config, **others)
+        output = self.waveform.get_layer("output")
+        self._waveform_features = keras.Model(self.waveform.inputs, [output.output, output.input])
+        features = [output.input, self.mel.outputs[1]] if self.mel else [output.input]
+        self._heads = [_joint_head(x.shape[1], config.latent_dim) for x in features]
+
+    def pairs(self, views: list[tf.Tensor], latents: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Returns what each critic sees of pairs: its view, and latents [batch, latent_dim] of its own."""
+        return [(view, tf.identity(latents)) for view in views]
+
+    def scores_and_logits(self, views):
+        """Like `Discriminator.scores_and_logits`, of what `pairs` returned."""
+        scores, logits = [], None
+        for critic, head, (view, latents) in zip((self._waveform_features, self.mel), self._heads, views):
+            score, features = critic(view, training=True)
+            scores.append(score + head([features, latents]))
+        if self.labels:
+            logits = self.labels(features)
+        return tf.concat(scores, axis=1), logits
+
+
+def _joint_head(num_features: int, latent_dim: int) -> keras.Model:
+    """Both parts are brought to the same size, so that many features don't drown a few latents."""
+    inputs = [keras.Input((num_features,), name="features"), keras.Input((latent_dim,), name="latents")]
+    x = keras.layers.Concatenate()([keras.layers.Dense(_JOINT_UNITS)(part) for part in inputs])
+    x = keras.layers.Dense(_JOINT_UNITS)(keras.layers.LeakyReLU(0.2)(x))
+    x = keras.layers.LeakyReLU(0.2)(x)
+    return keras.Model(inputs, keras.layers.Dense(1, name="output")(x), name="joint_head")
 
 
 def _waveform_critic(config: WaveGANConfig, dim: int, phase_shuffle: int) -> keras.Model:

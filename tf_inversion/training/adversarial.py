@@ -113,18 +113,27 @@ class WaveGANTrainer:
         for k, (real, classes) in enumerate(parts):
             of_critic, of_samples = self._update_discriminator(real, classes, step, k, penalised)
         of_generator = self._update_generator(len(real), step, classes)
+        of_others = self._update_others(real, step)
+        self.average.update()
         return {
             "loss": of_critic["loss"] + of_generator["loss"],
             **{f"discriminator/{name}": value for name, value in of_critic.items()},
             **{f"generator/{name}": value for name, value in of_generator.items()},
+            **of_others,
             **{f"samples/{name}": value for name, value in of_samples.items()},
         }
 
+    def _update_others(self, real, step) -> dict[str, tf.Tensor]:
+        """Updates who else plays, by the last real clips; returns metrics by name."""
+        return {}
+
     def _update_discriminator(self, real, labels, step, k: int, penalised: bool):
         critic = self.discriminator
-        synthesized = self._synthesize(self._latents(len(real), step, k), labels)
+        latents = self._latents(len(real), step, k)
+        synthesized = self._synthesize(latents, labels)
         of_samples = sample_statistics(real, synthesized)
-        real, synthesized = self._views(real, step, 2 * k), self._views(synthesized, step, 2 * k + 1)
+        real = self._views(real, step, 2 * k)
+        synthesized = self._views(synthesized, step, 2 * k + 1, latents)
         penalty = tf.constant(0.0)
         with tf.GradientTape() as tape:
             on_real, logits = critic.scores_and_logits(real)
@@ -152,21 +161,23 @@ class WaveGANTrainer:
             metrics["labels"] = of_labels
         return metrics, of_samples
 
-    def _penalty(self, real: list[tf.Tensor], synthesized: list[tf.Tensor], seed) -> tf.Tensor:
-        """Of the gradient of each critic's score by what the critic looks at."""
+    def _penalty(self, real: list, synthesized: list, seed) -> tf.Tensor:
+        """Of the gradient of each critic's score by what the critic looks at, a tensor or several."""
         views = real
         if self._loss.name == "wgan_gp":
-            share = tf.random.stateless_uniform([len(real[0])], seed)
-            views = [
-                a + tf.reshape(share, [-1] + [1] * (a.shape.rank - 1)) * (b - a)
-                for a, b in zip(real, synthesized)
-            ]
+            share = tf.random.stateless_uniform([len(tf.nest.flatten(real)[0])], seed)
+            views = tf.nest.map_structure(
+                lambda a, b: a + tf.reshape(share, [-1] + [1] * (a.shape.rank - 1)) * (b - a),
+                real,
+                synthesized,
+            )
         with tf.GradientTape() as tape:
             tape.watch(views)
             scores = self.discriminator.scores(views)
         total = 0.0
         for gradient in tape.gradient(scores, views):
-            square = tf.reduce_sum(gradient**2, axis=range(1, gradient.shape.rank))
+            parts = tf.nest.flatten(gradient)
+            square = tf.add_n([tf.reduce_sum(part**2, axis=range(1, part.shape.rank)) for part in parts])
             if self._loss.name == "wgan_gp":
                 total += tf.reduce_mean((tf.sqrt(square + 1e-12) - 1) ** 2)
             else:
@@ -178,7 +189,7 @@ class WaveGANTrainer:
         with tf.GradientTape() as tape:
             latents = self._latents(batch_size, step, self._loss.critic_steps)
             audio = self._synthesize(latents, classes)
-            views = self._views(audio, step, 2 * self._loss.critic_steps)
+            views = self._views(audio, step, 2 * self._loss.critic_steps, latents)
             scores, logits = self.discriminator.scores_and_logits(views)
             loss = -scores if self._loss.name == "wgan_gp" else tf.nn.softplus(-scores)
             loss = tf.reduce_mean(tf.reduce_sum(loss, axis=1))
@@ -189,7 +200,6 @@ class WaveGANTrainer:
                 terms["labels"] = cross_entropy(classes, logits) if conditional else label_loss(logits)
                 total += self._loss.label_weight * terms["labels"]
         self.optimizers["generator"].apply(tape.gradient(total, variables), variables)
-        self.average.update()
         return {"loss": loss, **terms}
 
     def tone_weight(self, step: tf.Tensor) -> tf.Tensor:
@@ -210,7 +220,8 @@ class WaveGANTrainer:
             [batch_size, self.generator.latent_dim], tf.stack([self._seed, seed])
         )
 
-    def _views(self, audio, step, k: int) -> list[tf.Tensor]:
+    def _views(self, audio, step, k: int, latents: tf.Tensor | None = None) -> list:
+        """Returns what each critic sees of clips, which were made of latents if they are synthesized."""
         seed = tf.stack([self._seed + k, step])
         return self.discriminator.views(self._augmentation(audio, seed, self.generator.sample_rate))
 

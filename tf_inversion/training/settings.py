@@ -175,6 +175,12 @@ class WaveGANTrainingSettings(TrainingSettings):
         "Of labelled clips: give the generator the class beside the latents, and have the critic tell it "
         "(AC-GAN: Odena et al. 2017). Needs --format=keras, --mel_width and --label_weight.",
     )
+    encoder: bool = setting(
+        False,
+        "Train an encoder in parallel, saved as inverter.keras: the critics judge pairs of clip and latents "
+        "(BiGAN: Donahue et al. 2016; ALI: Dumoulin et al. 2016).",
+    )
+    encoder_width: int = setting(16, "With --encoder: channels of the ResNet's first stage.", lower=1)
     repeat: tuple[str, ...] = setting(
         (), "Show clips of classes that come out too rarely three and two times: zero:3,two:2."
     )
@@ -222,3 +228,10 @@ class WaveGANTrainingSettings(TrainingSettings):
             )
         if self.conditional and not self.mel_width:
             raise errors.InvalidArgumentError("conditional: the critic that tells classes needs a mel_width")
+        if self.conditional and self.encoder:
+            raise errors.InvalidArgumentError("encoder: recovers no class; leave out encoder or conditional")
+
+    def shaping(self) -> dict[str, Any]:
+        """Names the encoder only if there is one, so that older runs without can be resumed."""
+        shaping = super().shaping()
+        return shaping if self.encoder else {k: v for k, v in shaping.items() if not k.startswith("encoder")}
