@@ -39,17 +39,24 @@ def test_directions_by_name():
 def test_edits_are_named_after_clips_and_what_was_done():
     clips = {"a": np.zeros(2, np.float32), "b": np.full(2, 0.5, np.float32)}
     found = interpolations(clips, ("end", np.ones(2)), 3, PRIORS["uniform"])
-    assert list(found) == [f"{name}_to_end_0{step}" for name in "ab" for step in range(3)]
-    np.testing.assert_array_equal(found["b_to_end_01"], [0.75, 0.75])
+    assert {name: [*edits] for name, edits in found.items()} == {
+        name: [f"{name}_to_end_0{step}" for step in range(3)] for name in "ab"
+    }
+    np.testing.assert_array_equal(found["b"]["b_to_end_01"], [0.75, 0.75])
     found = moves(clips, ("digit:3", np.array([0.6, 0.8])), [-1, 0.5], PRIORS["normal"])
-    assert list(found) == ["a_digit_3_-1", "a_digit_3_+0.5", "b_digit_3_-1", "b_digit_3_+0.5"]
-    np.testing.assert_allclose(found["b_digit_3_+0.5"], [0.8, 0.9], atol=1e-6)
+    assert {name: [*edits] for name, edits in found.items()} == {
+        name: [f"{name}_digit_3_-1", f"{name}_digit_3_+0.5"] for name in "ab"
+    }
+    np.testing.assert_allclose(found["b"]["b_digit_3_+0.5"], [0.8, 0.9], atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"to": "a.wav", "direction": "digit:3"}, "to, direction: give one"),
+        ({"to": "a.wav", "more": ("pitch",)}, "to, more: give one"),
+        ({"more": ("pitch",), "evaluate": 1}, "evaluate: 1; give 2 or more"),
+        ({"evaluate": 8}, "evaluate: 8; give 2 or more, and what to measure"),
         ({"strength": ("far",)}, "strength: far"),
         ({"strength": ("1", "1.0")}, "strength: 1,1.0; give different numbers"),
         ({"strength": ("1", "nan")}, "strength: 1,nan"),

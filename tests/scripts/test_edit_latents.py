@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import soundfile
+from curved import Curved
 
 from tf_inversion.applications.probe import Probe, save_probes
 from tf_inversion.corpus import store
 from tf_inversion.generators.loading import load_generator
 from tf_inversion.latents import load_latents, save_latents
+from tf_inversion.networks.classifier import Classifier
 from tf_inversion.priors import UniformPrior
 
 DIRECTION = np.array([0.6, 0.8] + [0] * 98, np.float32)
@@ -49,19 +51,22 @@ def test_moves_along_a_direction(command, tiny_models, home):
         np.testing.assert_allclose(written, audio, atol=1e-5)
         assert name in result.stdout
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["latents.npz", *(f"{name}.wav" for name in names)]
+        ["latents.npz", "report.html", *(f"{name}.wav" for name in names)]
     )
 
 
 def test_clips_of_one_name_and_of_a_long_one_are_all_there(command, tiny_models, home):
     latents = UniformPrior().sample(3, 100, seed=0)
     save_latents(home / "names.npz", latents, ["a", "a", 300 * "b"])
-    arguments = ("--probe=probe.npz", "--strength=0", "--quiet", "names.npz")
+    (home / "out/edits").mkdir(parents=True)
+    (home / "out/edits/report.html").touch()
+    arguments = ("--probe=probe.npz", "--strength=0", "--noreport", "--quiet", "names.npz")
     result = command("edit_latents", *tiny_models, *arguments, cwd=home)
     assert (result.returncode, result.stderr) == (0, "")
     edited, names = load_latents(home / "out/edits/latents.npz")
     np.testing.assert_allclose(edited, latents)
     assert names == [f"{name}_digit_3_+0" for name in ("a", "a_2", 100 * "b")]
+    assert not (home / "out/edits/report.html").exists()
 
 
 def test_edits_clips_of_a_data_set(command, tiny_models, home):
@@ -77,6 +82,52 @@ def test_edits_clips_of_a_data_set(command, tiny_models, home):
     latents, names = load_latents(home / "out/edits/latents.npz")
     assert names == ["b_digit_3_+0"]
     np.testing.assert_allclose(latents, columns["latents"][1:], atol=1e-6)
+
+
+def test_more_of_a_property_and_a_page_to_hear_it(command, curved_models, tmp_path):
+    """The loudest of three edits is that of the greatest strength, and the page has them all."""
+    clip = Curved()(Curved().draw_latents(1, 1) / 2).numpy()[0]
+    soundfile.write(tmp_path / "clip.wav", clip, 16000, subtype="FLOAT")
+    judge = Classifier(architecture="mel_cnn", width=2, num_samples=2048)
+    judge.save(tmp_path / "judge.keras")
+    known = judge.label_names[0]
+    arguments = (
+        *curved_models,
+        "--judge=judge.keras",
+        "--classifier=judge.keras",
+        f"--more=loudness,word:{known}",
+        "--strength=-0.1,0,0.1",
+        "--method=least_squares",
+        "--quiet",
+    )
+    result = command("edit_latents", *arguments, "clip.wav", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    folder = tmp_path / "out/edits"
+    _, names = load_latents(folder / "latents.npz")
+    assert names == [
+        f"clip_{what}_{strength}"
+        for what in ("loudness", f"word_{known}")
+        for strength in ("-0.1", "+0", "+0.1")
+    ]
+    low, same, high = (np.std(soundfile.read(folder / f"{name}.wav")[0]) for name in names[:3])
+    assert low < same < high
+    page = (folder / "report.html").read_text()
+    assert page.count("<audio") == page.count("<img") == 2 + len(names)
+    assert all(f">{name} " in page for name in ("original", "reconstruction", "loudness_+0.1"))
+
+
+def test_what_more_does_is_measured(command, curved_models, tmp_path):
+    Classifier(architecture="mel_cnn", width=2, num_samples=2048).save(tmp_path / "judge.keras")
+    models = (curved_models[0], "--judge=judge.keras", "--classifier=judge.keras")
+    arguments = ("--more=loudness,pitch", "--strength=0,0.3", "--evaluate=8", "--quiet")
+    result = command("edit_latents", *models, *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    table = (tmp_path / "out/edits/evaluation.md").read_text()
+    assert table in result.stdout
+    loudness, pitch = ([cell.strip() for cell in line.split("|")] for line in table.splitlines()[2:4])
+    assert (loudness[1], loudness[2], loudness[7], pitch[1]) == ("loudness", "+0.3", "100%", "pitch")
+    result = command("edit_latents", *models, *arguments, "clip.wav", cwd=tmp_path)
+    assert (result.returncode, "give no clips" in result.stderr) == (1, True)
 
 
 def test_interpolates_between_recordings(command, tiny_models, home):
@@ -106,6 +157,9 @@ def test_a_broken_file_is_reported_and_the_others_are_done(command, tiny_models,
     ("arguments", "words"),
     [
         (["--to=one.npz", "--direction=digit:3", "two.npz"], "to, direction: give one"),
+        (["--more=warmth", "two.npz"], "more: 'warmth'; choose from pitch, loudness"),
+        (["--more=word:none", "two.npz"], "more: 'none' is none of the classifier's"),
+        (["--evaluate=9"], "evaluate: 9; give 2 or more, and what to measure as more"),
         (["--to=two.npz", "two.npz"], "--to=two.npz: 2 clips"),
         (["--strength=far", "two.npz"], "strength: far"),
         (["--strength=1,1.0", "two.npz"], "strength: 1,1.0; give different numbers"),

@@ -7,13 +7,16 @@ generator was never trained: of [-1, 1], a component that would leave stops at t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from tf_inversion import errors
 from tf_inversion.applications.probe import Probe
 from tf_inversion.priors import PRIORS, Prior
+
+#: Name of a clip -> name of an edit of it -> latents [latent_dim].
+Edits = dict[str, dict[str, np.ndarray]]
 
 
 def interpolate(
@@ -50,13 +53,15 @@ def move(
 
 def interpolations(
     clips: Mapping[str, np.ndarray], end: tuple[str, np.ndarray], steps: int, prior: Prior
-) -> dict[str, np.ndarray]:
-    """Returns the latents between each clip and one, <clip>_to_<end>_<step> -> [latent_dim]."""
+) -> Edits:
+    """Returns the latents between each clip and one, named <clip>_to_<end>_<step>."""
     name_of_end, z = end
     return {
-        f"{name}_to_{name_of_end}_{step:02d}": between
+        name: {
+            f"{name}_to_{name_of_end}_{step:02d}": between
+            for step, between in enumerate(interpolate(start, z, steps, prior))
+        }
         for name, start in clips.items()
-        for step, between in enumerate(interpolate(start, z, steps, prior))
     }
 
 
@@ -65,13 +70,28 @@ def moves(
     direction: tuple[str, np.ndarray],
     strengths: Sequence[float],
     prior: Prior,
-) -> dict[str, np.ndarray]:
-    """Returns the latents of each clip moved, <clip>_<direction>_<strength> -> [latent_dim]."""
+) -> Edits:
+    """Returns the latents of each clip moved along a direction, see `named`."""
     name_of_direction, vector = direction
+    moved = [move(start, vector, strengths, prior) for start in clips.values()]
+    return named(clips, name_of_direction, strengths, moved)
+
+
+def named(
+    clips: Iterable[str], edit: str, strengths: Sequence[float], latents: Iterable[np.ndarray]
+) -> Edits:
+    """Returns the edits of n clips, named <clip>_<edit>_<strength>.
+
+    Args:
+      clips: their names.
+      edit: what was done to them.
+      strengths: how far.
+      latents: [n, len(strengths), latent_dim].
+    """
+    what = re.sub(r"[^0-9A-Za-z_]", "_", edit)
     return {
-        f"{name}_{re.sub(r'[^0-9A-Za-z_]', '_', name_of_direction)}_{strength:+g}": moved
-        for name, start in clips.items()
-        for strength, moved in zip(strengths, move(start, vector, strengths, prior))
+        name: {f"{name}_{what}_{strength:+g}": z for strength, z in zip(strengths, edits)}
+        for name, edits in zip(clips, latents)
     }
 
 

@@ -49,6 +49,14 @@ class EditSettings(Settings):
     direction: str | None = setting(
         None, "Without --to: a probe and the label to move towards. Default: digit:3."
     )
+    more: tuple[str, ...] = setting(
+        (),
+        "Instead: raise these scores of each clip and keep its class, pitch, loudness, brightness, duration, "
+        "or word:NAME, the log-odds of a class. A strength below 0 lowers them.",
+    )
+    evaluate: int = setting(
+        0, "With --more: edit no clips, but measure what it does to so many random latents.", lower=0
+    )
     strength: tuple[str, ...] = setting(
         ("0", "2", "4"), "How far to move, each a clip. Latents themselves are about 5.8 long."
     )
@@ -56,8 +64,13 @@ class EditSettings(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.to and self.direction:
-            raise errors.InvalidArgumentError("to, direction: give one of them")
+        given = [name for name in ("to", "direction", "more") if getattr(self, name)]
+        if len(given) > 1:
+            raise errors.InvalidArgumentError(f"{', '.join(given)}: give one of them")
+        if self.evaluate == 1 or (self.evaluate and not self.more):
+            raise errors.InvalidArgumentError(
+                f"evaluate: {self.evaluate}; give 2 or more, and what to measure as more"
+            )
         try:
             shown = {f"{strength:+g}" for strength in self.strengths if abs(strength) <= _MAX_STRENGTH}
         except ValueError:
