@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
-from tf_inversion.applications.assessors import ASSESSORS, Assessor, log_odds
+from tf_inversion.applications.assessors import ASSESSORS, Assessor, log_odds, voice
 from tf_inversion.batching import in_batches
 from tf_inversion.evaluation import tables
 from tf_inversion.evaluation.metrics import judge_probabilities
@@ -163,6 +163,25 @@ def steer_more(models: ModelBundle, name: str, latents: np.ndarray, strengths: S
         return assessor.score(audio, generator.sample_rate)
 
     return steer(latents, score, strengths, generator, keep, **options)
+
+
+def steer_voice(
+    models: ModelBundle, other: np.ndarray, latents: np.ndarray, strengths: Sequence[float], **options
+):
+    """As `steer`, towards the `voice` of another clip; the classifier's class stays.
+
+    Args:
+      models: with a classifier, or the class is not looked at.
+      other: audio [num_samples] or [num_channels, num_samples].
+      latents, strengths, **options: see `steer`.
+    """
+    rate = models.generator.sample_rate
+    wanted = voice(mono(tf.constant(other[np.newaxis])), rate)
+
+    def score(audio):
+        return -tf.norm(voice(audio, rate) - wanted, axis=1)
+
+    return steer(latents, score, strengths, models.generator, models.classifier, **options)
 
 
 def evaluate_steering(
