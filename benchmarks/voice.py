@@ -56,10 +56,12 @@ def main(data: str) -> None:
     basis = np.linalg.svd(coef - coef.mean(0), full_matrices=False)[2][: len(coef) - 1]
     ways = {"none": source, "swap": source + (other - source) @ basis.T @ basis}
     ways["blend"] = source + (other - source) / 3
-    paths = np.concatenate([
-        steering.steer_voice(models, audio[t], source[np.array([j for _, j in pairs]) == t], STRENGTHS)
-        for t in targets
-    ])  # pairs are sorted by target
+    paths = np.concatenate(
+        [
+            steering.steer_voice(models, audio[t], source[np.array([j for _, j in pairs]) == t], STRENGTHS)
+            for t in targets
+        ]
+    )  # pairs are sorted by target
     ways |= {f"path {strength:g}": paths[:, k] for k, strength in enumerate(STRENGTHS)}
     goal = names[[t for _, t in pairs]]
     pitch = median_pitch(audio[[t for _, t in pairs]], rate)

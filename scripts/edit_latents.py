@@ -5,6 +5,7 @@
   edit_latents clips/ --direction=digit:7 --strength=0,1,2,4
   edit_latents clips/ --more=pitch,duration --strength=-1,0,1    # lower and shorter, higher and longer
   edit_latents clips/ --more=word:seven --strength=1,2
+  edit_latents clips/ --voice_of=other.wav --strength=0,1
   edit_latents --more=pitch --evaluate=64            # how much of that works, on random latents
   edit_latents out/inversion/latents.npz --direction=speaker:george --strength=-3,3
   edit_latents out/corpus --clips=seven/0_jackson_3.wav --direction=digit:1
@@ -12,10 +13,10 @@
 
 PATHs are audio files, folders and globs, which --method inverts first, latents.npz of invert_audio or
 generate_audio, and data sets of invert_dataset. Latents stay in range: a component that would leave [-1, 1]
-stops at the border. --more follows the gradient of a score, step by step, and keeps the class that the
-classifier hears. Writes OUTPUT_DIR/<clip>.wav, their latents.npz and, unless --noreport, report.html to
-hear and see them, and prints their class by the evaluation classifier. With --evaluate writes evaluation.md.
-Clips of an earlier run in OUTPUT_DIR are removed, unless they were given.
+stops at the border. --more and --voice_of follow the gradient of a score, step by step, and keep the class
+that the classifier hears. Writes OUTPUT_DIR/<clip>.wav, their latents.npz and, unless --noreport,
+report.html to hear and see them, and prints their class by the evaluation classifier; with --evaluate only
+evaluation.md. Clips of an earlier run in OUTPUT_DIR are removed, unless they were given.
 """
 
 from __future__ import annotations
@@ -53,16 +54,16 @@ def main(arguments: list[str]) -> int:
     import numpy as np
 
     from tf_inversion import paths
-    from tf_inversion.applications.edit_page import Version, write_page
+    from tf_inversion.applications.edit_page import hear, write_page
     from tf_inversion.audio.files import write_audio
-    from tf_inversion.evaluation.metrics import judge_probabilities
     from tf_inversion.evaluation.tables import layout
     from tf_inversion.latents import remove_earlier, save_latents, synthesize
 
+    steered = settings.more or settings.voice_of
     models = ModelBundle.load(
         settings_flags.read(ModelSettings, FLAGS),
         needs=("judge",) if settings.evaluate else ("inverter", "judge"),
-        wants=("classifier",) if settings.more or plan(inversion).refine != "none" else (),
+        wants=("classifier",) if steered or plan(inversion).refine != "none" else (),
     )
     if settings.evaluate:
         return _evaluate(folder, settings, models)
@@ -81,20 +82,13 @@ def main(arguments: list[str]) -> int:
     latents = {name: z for of_clip in edits.values() for name, z in of_clip.items()}
     options = {"batch_size": FLAGS.batch_size, "progress": common_flags.progress(FLAGS, "synthesizing")}
     made = synthesize(generator, np.stack([*clips.values(), *latents.values()]), **options)
-    audio = dict(zip([*clips, *latents], made))
-
-    def heard(name, samples):
-        (probabilities,) = judge_probabilities(models.judge, samples[None])
-        label = probabilities.argmax()
-        return Version(name, samples, models.judge.label_names[label], float(probabilities[label]))
-
-    page = {}
+    reconstructions, audio = dict(zip(clips, made)), dict(zip(latents, made))
+    page, lines = {}, [["clip", "predicted", "probability"]]
     for clip, of_clip in edits.items():
-        page[clip] = [heard("original", originals[clip])] if clip in originals else []
-        page[clip].append(heard("reconstruction", audio[clip]))
-        page[clip] += [heard(name.removeprefix(f"{clip}_"), audio[name]) for name in of_clip]
-    lines = [["clip", "predicted", "probability"]]
-    for clip, of_clip in edits.items():
+        versions = {"original": originals[clip]} if clip in originals else {}
+        versions["reconstruction"] = reconstructions[clip]
+        versions |= {name.removeprefix(f"{clip}_"): audio[name] for name in of_clip}
+        page[clip] = hear(models.judge, versions)
         shown = zip(of_clip, page[clip][-len(of_clip) :])
         lines += [[name, version.label, f"{version.probability:.2f}"] for name, version in shown]
     with paths.together():
@@ -114,8 +108,6 @@ def main(arguments: list[str]) -> int:
 
 def _editor(settings: EditSettings, models: ModelBundle):
     """Returns the function from the latents of clips, and of the one to go to, to their edits."""
-    import functools
-
     import numpy as np
 
     from tf_inversion.applications import editing, probe, steering
@@ -125,16 +117,28 @@ def _editor(settings: EditSettings, models: ModelBundle):
         return lambda clips, ends: editing.interpolations(
             clips, *ends.items(), settings.steps, generator.prior
         )
+    moving = {"batch_size": FLAGS.batch_size, "progress": common_flags.progress(FLAGS, "moving")}
+    if settings.voice_of:
+        other = common_flags.given_clips(FLAGS, [settings.voice_of], generator)
+        if len(other.names) != 1:
+            raise errors.InvalidArgumentError(
+                f"--voice_of={settings.voice_of}: {len(other.names)} clips; give a readable one"
+            )
+
+        def voice(clips, _):
+            start = np.stack([*clips.values()])
+            moved = steering.steer_voice(models, other.audio[0], start, strengths, **moving)
+            return editing.named(clips, f"voice_of_{other.names[0][:_MAX_NAME]}", strengths, moved)
+
+        return voice
     if settings.more:
         for name in settings.more:
             steering.find_assessor(name, models.classifier)  # before anything is inverted
-        steer = functools.partial(steering.steer_more, models, batch_size=FLAGS.batch_size)
 
         def more(clips, _):
             start, edits = np.stack([*clips.values()]), {clip: {} for clip in clips}
             for name in settings.more:
-                progress = common_flags.progress(FLAGS, f"towards more {name}")
-                moved = steer(name, start, strengths, progress=progress)
+                moved = steering.steer_more(models, name, start, strengths, **moving)
                 for clip, of_clip in editing.named(clips, name, strengths, moved).items():
                     edits[clip] |= of_clip
             return edits

@@ -7,10 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from tf_inversion import pages, paths
 from tf_inversion.evaluation import figures
+from tf_inversion.evaluation.metrics import judge_probabilities
 
 _MAX_CLIPS = 25
 
@@ -28,6 +30,14 @@ class Version(NamedTuple):
     audio: np.ndarray
     label: str
     probability: float
+
+
+def hear(judge: keras.Model, versions: Mapping[str, np.ndarray]) -> list[Version]:
+    """Returns versions of a clip, name -> audio, with their likeliest classes by a classifier."""
+    audio = np.stack([*versions.values()])
+    probabilities = judge_probabilities(judge, audio)
+    labels = [judge.label_names[index] for index in probabilities.argmax(1)]
+    return [*map(Version, versions, audio, labels, probabilities.max(1).tolist())]
 
 
 def write_page(

@@ -54,6 +54,11 @@ class EditSettings(Settings):
         "Instead: raise these scores of each clip and keep its class, pitch, loudness, brightness, duration, "
         "or word:NAME, the log-odds of a class. A strength below 0 lowers them.",
     )
+    voice_of: str | None = setting(
+        None,
+        "Instead: change the voice to that of this audio file, by spectral envelope and pitch, and keep the "
+        "class.",
+    )
     evaluate: int = setting(
         0, "With --more: edit no clips, but measure what it does to so many random latents.", lower=0
     )
@@ -64,7 +69,7 @@ class EditSettings(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        given = [name for name in ("to", "direction", "more") if getattr(self, name)]
+        given = [name for name in ("to", "direction", "more", "voice_of") if getattr(self, name)]
         if len(given) > 1:
             raise errors.InvalidArgumentError(f"{', '.join(given)}: give one of them")
         if self.evaluate == 1 or (self.evaluate and not self.more):

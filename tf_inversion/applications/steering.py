@@ -24,7 +24,7 @@ from tf_inversion.batching import in_batches
 from tf_inversion.evaluation import tables
 from tf_inversion.evaluation.metrics import judge_probabilities
 from tf_inversion.generators.base import Generator
-from tf_inversion.inversion.compiled import for_any_number
+from tf_inversion.inversion.compiled import for_any_number, kept
 from tf_inversion.latents import synthesize
 from tf_inversion.models import ModelBundle
 
@@ -70,7 +70,7 @@ def find_assessor(name: str, classifier: keras.Model | None) -> Assessor:
 
 def steer(
     latents: np.ndarray,
-    score: Callable[[tf.Tensor], tf.Tensor],
+    score: Callable[[tf.Tensor, int], tf.Tensor],
     strengths: Sequence[float],
     generator: Generator,
     keep: keras.Model | None = None,
@@ -82,7 +82,8 @@ def steer(
 
     Args:
       latents: where from, float32 [n, latent_dim].
-      score: audio [b, num_samples], the mean of its channels -> [b], differentiable.
+      score: audio [b, num_samples], the mean of its channels, and the sample rate in Hz -> [b],
+        differentiable.
       strengths: lengths of the path, each an edit.
       generator: z -> audio; latents stay in its prior's range.
       keep: a classifier whose likeliest class of each clip is to stay; None for none.
@@ -93,7 +94,7 @@ def steer(
       float32 [n, len(strengths), latent_dim].
     """
     latents = generator.prior.project(np.asarray(latents, np.float32))
-    take = for_any_number(_step(score, generator, keep))
+    take = kept(generator, _step, score, keep)
 
     def listen(z):
         logits = keep(generator(z), training=False) if keep else tf.zeros([len(z), 2])
@@ -120,14 +121,14 @@ def _path(strengths: Sequence[float]) -> list[tuple[float, float]]:
     return steps
 
 
-def _step(score: Callable, generator: Generator, keep: keras.Model | None) -> Callable:
+def _step(generator: Generator, score: Callable, keep: keras.Model | None) -> Callable:
     """Returns the function from latents, lengths of a step, classes and their log-odds to latents."""
 
     def step(z, length, label, odds):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(z)
             audio = generator(z)
-            value = score(mono(audio))
+            value = score(mono(audio), generator.sample_rate)
             heard = log_odds(keep(audio, training=False), label) if keep else odds
         along = _unit(tape.gradient(value, z)) * tf.sign(length)[:, tf.newaxis]
         if keep:
@@ -136,7 +137,7 @@ def _step(score: Callable, generator: Generator, keep: keras.Model | None) -> Ca
             along = _unit(along + tf.where(heard < odds, 1.0, 0.0)[:, tf.newaxis] * to_class)
         return generator.prior.project(z + tf.abs(length)[:, tf.newaxis] * along)
 
-    return step
+    return for_any_number(step)
 
 
 def mono(audio: tf.Tensor) -> tf.Tensor:
@@ -156,13 +157,9 @@ def steer_more(models: ModelBundle, name: str, latents: np.ndarray, strengths: S
       name: see `find_assessor`.
       latents, strengths, **options: see `steer`.
     """
-    assessor, generator = find_assessor(name, models.classifier), models.generator
+    score = find_assessor(name, models.classifier).score
     keep = None if name.startswith(f"{_WORD}:") else models.classifier
-
-    def score(audio):
-        return assessor.score(audio, generator.sample_rate)
-
-    return steer(latents, score, strengths, generator, keep, **options)
+    return steer(latents, score, strengths, models.generator, keep, **options)
 
 
 def steer_voice(
@@ -175,10 +172,9 @@ def steer_voice(
       other: audio [num_samples] or [num_channels, num_samples].
       latents, strengths, **options: see `steer`.
     """
-    rate = models.generator.sample_rate
-    wanted = voice(mono(tf.constant(other[np.newaxis])), rate)
+    wanted = voice(mono(tf.constant(other[np.newaxis])), models.generator.sample_rate)
 
-    def score(audio):
+    def score(audio, rate):
         return -tf.norm(voice(audio, rate) - wanted, axis=1)
 
     return steer(latents, score, strengths, models.generator, models.classifier, **options)
