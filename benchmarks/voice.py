@@ -5,7 +5,8 @@
 For each speaker one clip of the test split is the voice to take, and clips of the other speakers are the
 ones to change; all are inverted by `hybrid`. The ways:
 
-  path     `steering.steer_voice`, a path towards cepstra and pitch of the other clip
+  random   `voices.in_voice_of`: of random clips of the word, the one nearest in cepstra and pitch
+  path     from its own z towards cepstra and pitch of the other clip, by `steering.steer`
   swap     the part of z in the span of the speaker probe is the other clip's
   blend    a third of the way to the other z, whatever is in it
 
@@ -16,9 +17,10 @@ features of the real training clips, which no way uses; pitch is the median by Y
 import sys
 
 import numpy as np
+import tensorflow as tf
 
 from tf_inversion import ModelBundle, invert
-from tf_inversion.applications import probe, steering
+from tf_inversion.applications import probe, steering, voices
 from tf_inversion.applications.assessors import median_pitch
 from tf_inversion.applications.features import inverter_features
 from tf_inversion.audio.layouts import find_clips, speakers
@@ -56,13 +58,18 @@ def main(data: str) -> None:
     basis = np.linalg.svd(coef - coef.mean(0), full_matrices=False)[2][: len(coef) - 1]
     ways = {"none": source, "swap": source + (other - source) @ basis.T @ basis}
     ways["blend"] = source + (other - source) / 3
-    paths = np.concatenate(
-        [
-            steering.steer_voice(models, audio[t], source[np.array([j for _, j in pairs]) == t], STRENGTHS)
-            for t in targets
-        ]
-    )  # pairs are sorted by target
-    ways |= {f"path {strength:g}": paths[:, k] for k, strength in enumerate(STRENGTHS)}
+    paths, found = [], []
+    for target in targets:  # by which pairs are sorted
+        start = source[np.array([j for _, j in pairs]) == target]
+        wanted = voices.voice(audio[target][None], rate)
+
+        def score(made, rate, wanted=wanted):
+            return -tf.norm(voices.voice(made, rate) - wanted, axis=1)
+
+        paths.append(steering.steer(start, score, STRENGTHS, generator, models.classifier))
+        found.append(voices.in_voice_of(audio[target], start, models, seed=0))
+    ways["random"] = np.concatenate(found)
+    ways |= {f"path {strength:g}": np.concatenate(paths)[:, k] for k, strength in enumerate(STRENGTHS)}
     goal = names[[t for _, t in pairs]]
     pitch = median_pitch(audio[[t for _, t in pairs]], rate)
     before = judge_probabilities(models.judge, generator(source).numpy()).argmax(1)

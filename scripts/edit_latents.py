@@ -5,7 +5,7 @@
   edit_latents clips/ --direction=digit:7 --strength=0,1,2,4
   edit_latents clips/ --more=pitch,duration --strength=-1,0,1    # lower and shorter, higher and longer
   edit_latents clips/ --more=word:seven --strength=1,2
-  edit_latents clips/ --voice_of=other.wav --strength=0,1
+  edit_latents clips/ --voice_of=other.wav          # the same words in another voice
   edit_latents --more=pitch --evaluate=64            # how much of that works, on random latents
   edit_latents out/inversion/latents.npz --direction=speaker:george --strength=-3,3
   edit_latents out/corpus --clips=seven/0_jackson_3.wav --direction=digit:1
@@ -13,10 +13,11 @@
 
 PATHs are audio files, folders and globs, which --method inverts first, latents.npz of invert_audio or
 generate_audio, and data sets of invert_dataset. Latents stay in range: a component that would leave [-1, 1]
-stops at the border. --more and --voice_of follow the gradient of a score, step by step, and keep the class
-that the classifier hears. Writes OUTPUT_DIR/<clip>.wav, their latents.npz and, unless --noreport,
-report.html to hear and see them, and prints their class by the evaluation classifier; with --evaluate only
-evaluation.md. Clips of an earlier run in OUTPUT_DIR are removed, unless they were given.
+stops at the border. --more follows the gradient of a score, step by step, and keeps the class that the
+classifier hears; --voice_of keeps the class alone, and takes the nearest voice of random clips. Writes
+OUTPUT_DIR/<clip>.wav, their latents.npz and, unless --noreport, report.html to hear and see them, and prints
+their class by the evaluation classifier; with --evaluate only evaluation.md. Clips of an earlier run in
+OUTPUT_DIR are removed, unless they were given.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def _editor(settings: EditSettings, models: ModelBundle):
     """Returns the function from the latents of clips, and of the one to go to, to their edits."""
     import numpy as np
 
-    from tf_inversion.applications import editing, probe, steering
+    from tf_inversion.applications import editing, probe, steering, voices
 
     generator, strengths = models.generator, settings.strengths
     if settings.to:
@@ -121,14 +122,13 @@ def _editor(settings: EditSettings, models: ModelBundle):
     if settings.voice_of:
         other = common_flags.given_clips(FLAGS, [settings.voice_of], generator)
         if len(other.names) != 1:
-            raise errors.InvalidArgumentError(
-                f"--voice_of={settings.voice_of}: {len(other.names)} clips; give a readable one"
-            )
+            raise errors.InvalidArgumentError(f"--voice_of: {len(other.names)} clips; give a readable one")
 
         def voice(clips, _):
             start = np.stack([*clips.values()])
-            moved = steering.steer_voice(models, other.audio[0], start, strengths, **moving)
-            return editing.named(clips, f"voice_of_{other.names[0][:_MAX_NAME]}", strengths, moved)
+            found = voices.in_voice_of(other.audio[0], start, models, seed=FLAGS.seed, **moving)
+            edit = f"voice_of_{other.names[0][:_MAX_NAME]}"
+            return {clip: {f"{clip}_{edit}": z} for clip, z in zip(clips, found)}
 
         return voice
     if settings.more:

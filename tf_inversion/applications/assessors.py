@@ -14,8 +14,6 @@ import librosa
 import numpy as np
 import tensorflow as tf
 
-from tf_inversion.audio import mel
-
 LOWEST, HIGHEST = 60.0, 600.0  # Hz, of the fundamental frequency
 _OCTAVE_COST = 0.1  # which prefers the higher of two lags alike, since a period's multiples are periods too
 _TEMPERATURE = 0.1  # of the choice between lags, in correlation
@@ -111,21 +109,6 @@ ASSESSORS = {
 }
 
 
-def voice(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
-    """What tells speakers apart: spectral envelope and pitch, [b, 25].
-
-    Mean and standard deviation of 12 mel-frequency cepstral coefficients, without the first, which is the
-    level, over frames weighted by their power; and `pitch`.
-    """
-    log_mel = mel.log_mel(audio, sample_rate)
-    cepstra = tf.signal.mfccs_from_log_mel_spectrograms(2 * math.log(10) * log_mel)[..., 1:13]
-    weight = tf.stop_gradient(tf.reduce_sum(10 ** (2 * log_mel), -1, keepdims=True))
-    weight /= tf.reduce_sum(weight, 1, keepdims=True)
-    mean = tf.reduce_sum(weight * cepstra, 1)
-    variance = tf.reduce_sum(weight * tf.square(cepstra - mean[:, tf.newaxis]), 1)
-    return tf.concat([mean, tf.sqrt(variance + 1e-6), pitch(audio, sample_rate)[:, tf.newaxis]], 1)
-
-
 def log_odds(logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
     """Returns log p / (1 - p) [b] of a class for each of logits [b, classes], in nats.
 
@@ -136,6 +119,11 @@ def log_odds(logits: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
     chosen = tf.one_hot(label, logits.shape[1], dtype=tf.bool, on_value=True, off_value=False)
     of_class = tf.reduce_sum(tf.where(chosen, logits, 0.0), -1)
     return of_class - tf.reduce_logsumexp(tf.where(chosen, -1e9, logits), -1)
+
+
+def mono(audio: tf.Tensor) -> tf.Tensor:
+    """Returns audio [b, num_samples], the mean of the channels of [b, num_channels, num_samples]."""
+    return audio if audio.shape.rank == 2 else tf.reduce_mean(audio, 1)
 
 
 def _power(audio: tf.Tensor, sample_rate: int) -> tuple[tf.Tensor, np.ndarray]:

@@ -56,8 +56,8 @@ class EditSettings(Settings):
     )
     voice_of: str | None = setting(
         None,
-        "Instead: change the voice to that of this audio file, by spectral envelope and pitch, and keep the "
-        "class.",
+        "Instead: the same class in the voice of this audio file, by pitch and spectral envelope. Nothing "
+        "else of the clip stays.",
     )
     evaluate: int = setting(
         0, "With --more: edit no clips, but measure what it does to so many random latents.", lower=0

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_inversion import errors
-from tf_inversion.applications.assessors import ASSESSORS, Assessor, log_odds, voice
+from tf_inversion.applications.assessors import ASSESSORS, Assessor, log_odds, mono
 from tf_inversion.batching import in_batches
 from tf_inversion.evaluation import tables
 from tf_inversion.evaluation.metrics import judge_probabilities
@@ -140,11 +140,6 @@ def _step(generator: Generator, score: Callable, keep: keras.Model | None) -> Ca
     return for_any_number(step)
 
 
-def mono(audio: tf.Tensor) -> tf.Tensor:
-    """Returns audio [b, num_samples], the mean of the channels of [b, num_channels, num_samples]."""
-    return audio if audio.shape.rank == 2 else tf.reduce_mean(audio, 1)
-
-
 def _unit(vectors: tf.Tensor) -> tf.Tensor:
     return vectors / (tf.norm(vectors, axis=1, keepdims=True) + 1e-9)
 
@@ -160,24 +155,6 @@ def steer_more(models: ModelBundle, name: str, latents: np.ndarray, strengths: S
     score = find_assessor(name, models.classifier).score
     keep = None if name.startswith(f"{_WORD}:") else models.classifier
     return steer(latents, score, strengths, models.generator, keep, **options)
-
-
-def steer_voice(
-    models: ModelBundle, other: np.ndarray, latents: np.ndarray, strengths: Sequence[float], **options
-):
-    """As `steer`, towards the `voice` of another clip; the classifier's class stays.
-
-    Args:
-      models: with a classifier, or the class is not looked at.
-      other: audio [num_samples] or [num_channels, num_samples].
-      latents, strengths, **options: see `steer`.
-    """
-    wanted = voice(mono(tf.constant(other[np.newaxis])), models.generator.sample_rate)
-
-    def score(audio, rate):
-        return -tf.norm(voice(audio, rate) - wanted, axis=1)
-
-    return steer(latents, score, strengths, models.generator, models.classifier, **options)
 
 
 def evaluate_steering(
