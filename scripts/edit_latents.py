@@ -112,6 +112,7 @@ def _editor(settings: EditSettings, models: ModelBundle):
     import numpy as np
 
     from tf_inversion.applications import editing, probe, steering, voices
+    from tf_inversion.applications.explorer import load_clip
 
     generator, strengths = models.generator, settings.strengths
     if settings.to:
@@ -120,14 +121,12 @@ def _editor(settings: EditSettings, models: ModelBundle):
         )
     moving = {"batch_size": FLAGS.batch_size, "progress": common_flags.progress(FLAGS, "moving")}
     if settings.voice_of:
-        other = common_flags.given_clips(FLAGS, [settings.voice_of], generator)
-        if len(other.names) != 1:
-            raise errors.InvalidArgumentError(f"--voice_of: {len(other.names)} clips; give a readable one")
+        other, _ = load_clip(settings.voice_of, generator)
 
         def voice(clips, _):
             start = np.stack([*clips.values()])
-            found = voices.in_voice_of(other.audio[0], start, models, seed=FLAGS.seed, **moving)
-            edit = f"voice_of_{other.names[0][:_MAX_NAME]}"
+            found = voices.in_voice_of(other.audio, start, models, seed=FLAGS.seed, **moving)
+            edit = f"voice_of_{other.name[:_MAX_NAME]}"
             return {clip: {f"{clip}_{edit}": z} for clip, z in zip(clips, found)}
 
         return voice

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 from curved import Curved
 
+from tf_inversion.applications import voices
 from tf_inversion.applications.probe import Probe, save_probes
 from tf_inversion.corpus import store
 from tf_inversion.generators.loading import load_generator
@@ -116,6 +117,22 @@ def test_more_of_a_property_and_a_page_to_hear_it(command, curved_models, tmp_pa
     assert all(f">{name} " in page for name in ("original", "reconstruction", "loudness_+0.1"))
 
 
+def test_the_voice_of_another_clip(command, tiny_models, home, monkeypatch):
+    monkeypatch.setattr(voices, "_NUM_CANDIDATES", 8)
+    arguments = (
+        *tiny_models,
+        f"--classifier={tiny_models[1].partition('=')[2]}",
+        "--voice_of=x.wav",
+        "--quiet",
+    )
+    result = command("edit_latents", *arguments, "two.npz", cwd=home)
+    assert (result.returncode, result.stderr) == (0, "")
+    latents, names = load_latents(home / "out/edits/latents.npz")
+    assert names == [f"{name}_voice_of_x" for name in ("first", "second")]
+    candidates = UniformPrior().sample(8, 100, seed=0)
+    assert all((candidates == z).all(1).any() for z in latents)
+
+
 def test_what_more_does_is_measured(command, curved_models, tmp_path):
     Classifier(architecture="mel_cnn", width=2, num_samples=2048).save(tmp_path / "judge.keras")
     models = (curved_models[0], "--judge=judge.keras", "--classifier=judge.keras")
@@ -159,7 +176,7 @@ def test_a_broken_file_is_reported_and_the_others_are_done(command, tiny_models,
         (["--to=one.npz", "--direction=digit:3", "two.npz"], "to, direction: give one"),
         (["--more=warmth", "two.npz"], "more: 'warmth'; choose from pitch, loudness"),
         (["--more=word:none", "two.npz"], "more: 'none' is none of the classifier's"),
-        (["--voice_of=bad*.wav", "two.npz"], "no file"),
+        (["--voice_of=none.wav", "two.npz"], "none.wav: no such file"),
         (["--voice_of=x.wav", "--more=pitch", "two.npz"], "more, voice_of: give one"),
         (["--evaluate=9"], "evaluate: 9; give 2 or more, and what to measure as more"),
         (["--to=two.npz", "two.npz"], "--to=two.npz: 2 clips"),
