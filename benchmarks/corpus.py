@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import app, flags
 
 FLAGS = flags.FLAGS
-flags.DEFINE_list("methods", ["encoder", "hybrid", "least_squares"], "A row each, for each width.")
+flags.DEFINE_list("methods", ["encoder", "hybrid"], "A row each, for each width.")
 flags.DEFINE_list("widths", ["pretrained", "64"], "Of the inverter.")
 flags.DEFINE_integer("num_clips", 64, "In a shard.", lower_bound=1)
 flags.DEFINE_integer("runs", 1, "Counted shards, after one that compiles; the fastest counts.", lower_bound=1)
