@@ -9,7 +9,6 @@ from pathlib import Path
 
 import curved
 import numpy as np
-import pytest
 
 from tf_inversion.networks.loading import load_inverter
 
@@ -30,10 +29,6 @@ def free_ports(num: int) -> list[int]:
     return ports
 
 
-@pytest.mark.skipif(
-    "TF_INVERSION_MULTI_WORKER" not in os.environ,
-    reason="takes a minute of CPU: set TF_INVERSION_MULTI_WORKER=1 to train by two processes",
-)
 def test_two_workers_train_one_inverter(tmp_path):
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     started = []
